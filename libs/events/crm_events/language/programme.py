@@ -1,0 +1,92 @@
+"""How does a loyalty programme give, keep and value points?"""
+
+from typing import Literal, TypeAlias
+
+from crm_events.event import Code, Currency, Decimals, Event, Instant, Value
+from crm_events.language.words import Count, MinorUnits, Ordinal, Points
+
+Basis: TypeAlias = Literal["line", "order"]
+Rounding: TypeAlias = Literal["floor", "half_up"]
+WindowKind: TypeAlias = Literal["calendar", "rolling", "anniversary"]
+Downgrade: TypeAlias = Literal["one_step", "recalculated"]
+
+
+class EarningConditions(Value):
+    """Which purchases a rule is for. Each list admits any of its values; an empty one admits all."""
+
+    categories: tuple[Code, ...] = ()
+    skus: tuple[Code, ...] = ()
+    brands: tuple[Code, ...] = ()
+    channels: tuple[Code, ...] = ()
+    outlets: tuple[Code, ...] = ()
+    tiers: tuple[Code, ...] = ()
+    min_amount: MinorUnits = 0
+
+
+class PointsPer(Value):
+    """So many points for so many minor units spent."""
+
+    points: Points
+    amount: Ordinal
+
+
+class EarningRule(Value):
+    """One rule; rules are tried in order, and one with `stop` that fires ends the trial of what it fired on."""
+
+    id: Code
+    when: EarningConditions
+    basis: Basis
+    points_per: PointsPer
+    multiplier: Decimals
+    rounding: Rounding
+    stop: bool
+
+
+class Expiry(Value):
+    """Whole calendar months after `earned_at`; `null` = never."""
+
+    months: Ordinal | None
+
+
+class TierWindow(Value):
+    """The months whose qualifying points make a tier."""
+
+    kind: WindowKind
+    months: Ordinal
+
+
+class Tier(Value):
+    """A rank reached from so many qualifying points in its window."""
+
+    name: Code
+    from_points: Count
+    window: TierWindow
+
+
+class PointValue(Value):
+    """So many points are worth so many minor units: one point may be worth less than one."""
+
+    points: Points
+    amount: MinorUnits
+    currency: Currency
+
+
+class ProgrammePublished(Event):
+    """A version of a whole programme: rules are never changed one by one."""
+
+    type = "programme.published"
+    keyed_by_stream = True
+    name: Code
+    version: Ordinal
+    currency: Currency
+    earning: tuple[EarningRule, ...]
+    pending_days: Count
+    expiry: Expiry
+    tiers: tuple[Tier, ...]
+    downgrade: Downgrade
+    grace_days: Count
+    point_value: PointValue
+    valid_from: Instant
+
+
+ProgrammeEvent: TypeAlias = ProgrammePublished

@@ -1,0 +1,102 @@
+"""Which real servers do the tests run on, and how does each test get a database of its own?
+
+One PostgreSQL and one Kafka per pytest session, started when the first test asks, under build/test-<pid>/, removed at the end.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+from crm_local.kafka import Kafka
+from crm_local.postgres import TESTS, Postgres
+
+BUILD = Path(__file__).resolve().parent.parent / "build"
+
+
+@dataclass
+class Databases:
+    """Fresh databases on the session's server."""
+
+    server_url: str
+    admin: asyncpg.Connection
+    _templates: dict[str, str] = field(default_factory=dict)
+
+    def url(self, name: str) -> str:
+        return f"{self.server_url.rpartition('/')[0]}/{name}"
+
+    async def create(self, template: str = "template0") -> str:
+        """Return the URL of a new database, a copy of the one named `template` (which nobody may be connected to)."""
+        name = f"t_{uuid.uuid4().hex[:12]}"
+        await self.admin.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"')
+        return self.url(name)
+
+    async def drop(self, url: str) -> None:
+        """Drop the database at `url`, ending whoever is still connected."""
+        await self.admin.execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+
+    async def template(self, key: str, prepare: Callable[[str], Awaitable[None]]) -> str:
+        """Return the name of a database made once a session by `prepare(url)`, to be copied by `create(template=name)` in milliseconds."""
+        if key not in self._templates:
+            url = await self.create()
+            await prepare(url)
+            self._templates[key] = url.rpartition("/")[2]
+        return self._templates[key]
+
+
+@pytest.fixture(scope="session")
+def session_folder() -> Iterator[Path]:
+    _sweep()
+    folder = BUILD / f"test-{os.getpid()}"
+    folder.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(session_folder: Path) -> Iterator[str]:
+    """The superuser's URL of a real PostgreSQL; durable against the death of processes, not of the machine (fsync off)."""
+    server = Postgres(session_folder / "postgres", settings=TESTS, auth="trust")
+    server.start()
+    yield server.url
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def kafka(session_folder: Path) -> Iterator[str]:
+    """The bootstrap address of a real Kafka, without topics."""
+    broker = Kafka(session_folder / "kafka", memory="512m")
+    broker.start()
+    yield broker.url
+    broker.remove()
+
+
+@pytest.fixture(scope="session")
+async def databases(postgres: str) -> AsyncIterator[Databases]:
+    """Where fresh databases come from, when a test needs several or copies of a prepared one."""
+    admin = await asyncpg.connect(postgres)
+    yield Databases(postgres, admin)
+    await admin.close()
+
+
+@pytest.fixture
+async def database(databases: Databases) -> AsyncIterator[str]:
+    """The URL of a fresh, empty database, dropped after the test."""
+    url = await databases.create()
+    yield url
+    await databases.drop(url)
+
+
+def _sweep() -> None:
+    """Remove what a killed session left: its servers outlive it by design."""
+    for folder in BUILD.glob("test-*"):
+        if psutil.pid_exists(int(folder.name.removeprefix("test-"))):
+            continue
+        Postgres(folder / "postgres").remove()
+        Kafka(folder / "kafka").remove()
+        shutil.rmtree(folder, ignore_errors=True)

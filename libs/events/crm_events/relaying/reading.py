@@ -1,0 +1,81 @@
+"""What comes next in the store? Rows by position, each proved to follow the one before it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from crm_events.envelope import Envelope
+from crm_events.lease import Connection
+
+# A statement prepared while the table was nearly empty keeps its sequential scan and sort until the next ANALYZE: 3.5 ms a poll at 28,000 rows
+# against 0.03 ms by the index. This connection asks for nothing that is not by position.
+SESSION = {"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_sort": "off", "jit": "off", "application_name": "relay"}
+
+_NEXT = """
+select position, partition, stream_id, version, event_id, type, schema_version, customer_id, occurred_at, recorded_at,
+       convert_to(payload::text, 'UTF8') as payload, metadata::text as metadata
+from events where position > $1 order by position limit $2
+"""
+_STANDING = """
+select r.position, coalesce((select max(position) from events), 0) as head,
+       coalesce((select extract(epoch from clock_timestamp() - e.recorded_at)::float8 from events e where e.position = r.position + 1), 0) as age
+from relay r where r.source = $1
+"""
+
+
+class HoleInStore(Exception):
+    """Positions are gapless by construction: a missing one means that rows were lost. Nothing beyond it is sent; restore the row, never skip it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`position`: in Kafka up to here; `head`: the store's last; `age_seconds`: of the oldest event that is not in Kafka yet, 0 = none."""
+
+    position: int
+    head: int
+    age_seconds: float
+
+
+async def after(connection: Connection, position: int, limit: int) -> Sequence[asyncpg.Record]:
+    """The next rows after `position`, at most `limit`. `HoleInStore` if one is missing among them."""
+    rows = await connection.fetch(_NEXT, position, limit)
+    for expected, row in enumerate(rows, position + 1):
+        if row["position"] != expected:
+            raise HoleInStore(f"position {expected} is missing from the store: the next one there is {row['position']}")
+    return rows
+
+
+async def standing(connection: Connection, source: str) -> Standing:
+    """Where the checkpoint and the store's head are now, whoever leads."""
+    row = await connection.fetchrow(_STANDING, source)
+    return Standing(0, 0, 0.0) if row is None else Standing(row["position"], row["head"], max(0.0, row["age"]))
+
+
+def envelope(row: asyncpg.Record, source: str, previous: int, about_nobody: Collection[str]) -> Envelope:
+    """The row as it is sent; `previous` names the event of this store before it on its partition. Types in `about_nobody` have no subject."""
+    told = orjson.loads(row["metadata"])
+    causation = told.get("causation_id")
+    return Envelope(
+        source=source,
+        position=row["position"],
+        partition=row["partition"],
+        stream_id=row["stream_id"],
+        version=row["version"],
+        event_id=row["event_id"],
+        type=row["type"],
+        schema_version=row["schema_version"],
+        key=row["customer_id"],
+        subject=None if row["type"] in about_nobody else row["customer_id"],
+        occurred_at=row["occurred_at"],
+        recorded_at=row["recorded_at"],
+        payload=row["payload"],
+        command_id=UUID(told["command_id"]),
+        actor=told["actor"],
+        correlation_id=told.get("correlation_id"),
+        causation_id=None if causation is None else UUID(causation),
+        traceparent=told.get("traceparent"),
+        previous=previous,
+    )

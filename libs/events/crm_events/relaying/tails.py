@@ -1,0 +1,56 @@
+"""What is the last position that the log really holds, per partition? Read from the broker, not remembered.
+
+A broker that came back short or empty says nothing by itself: it takes new records behind the hole. Comparing its tails with the checkpoint shows it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+_LOOK_BACK = 20  # records from the end: an alien record, or a late duplicate, may be the very last
+
+
+async def tails(bootstrap_servers: str, topic: str, source: str, partitions: int, *, deadline: float) -> dict[int, int | None]:
+    """The highest `ce_position` of `source` among the last records of each partition; 0: the partition is empty and never held more than it does now.
+
+    None: cannot be told (only foreign records at the end, or the log's beginning was deleted). TimeoutError or KafkaError when the broker is away.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100, request_timeout_ms=5_000
+    )
+    try:
+        async with asyncio.timeout(deadline):
+            await consumer.start()
+            return await _read(consumer, topic, source, [TopicPartition(topic, number) for number in range(partitions)])
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(deadline):
+                await consumer.stop()
+
+
+async def _read(consumer: AIOKafkaConsumer, topic: str, source: str, all_of_it: list[TopicPartition]) -> dict[int, int | None]:
+    consumer.assign(all_of_it)
+    starts, ends = await consumer.beginning_offsets(all_of_it), await consumer.end_offsets(all_of_it)
+    found: dict[int, int | None] = {tp.partition: None if ends[tp] else 0 for tp in all_of_it}
+    waiting = {tp for tp in all_of_it if ends[tp] > starts[tp]}
+    consumer.pause(*(tp for tp in all_of_it if tp not in waiting))
+    for tp in waiting:
+        consumer.seek(tp, max(starts[tp], ends[tp] - _LOOK_BACK))
+    while waiting:
+        for tp, records in (await consumer.getmany(*waiting, timeout_ms=500)).items():
+            found[tp.partition] = max(filter(None, (found[tp.partition], *_positions(records, source))), default=None)
+            if records[-1].offset >= ends[tp] - 1:
+                waiting.discard(tp)
+                consumer.pause(tp)
+    return found
+
+
+def _positions(records: Iterable[ConsumerRecord], source: str) -> Iterable[int]:
+    mine = f"/{source}".encode()
+    for record in records:
+        headers = dict(record.headers)
+        if headers.get("ce_source") == mine:
+            with contextlib.suppress(ValueError):
+                yield int(headers.get("ce_position") or b"")

@@ -39,7 +39,7 @@ def _made() -> pwd.struct_passwd:
         made = subprocess.run(["useradd", "--system", "--no-create-home", _NAME], capture_output=True, text=True)
     except FileNotFoundError as error:
         raise CannotStart(
-            f"PostgreSQL does not run as root, and there is no `useradd` to make an account for it: make one named {_NAME}, or start as an ordinary user."
+            f"PostgreSQL does not run as root, and no `useradd` is here to make an account for it: make one named {_NAME}, or start as another user."
         ) from error
     entry = _entry()  # asked again: another starter may have made it meanwhile
     if entry is None:

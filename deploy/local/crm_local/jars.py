@@ -6,6 +6,7 @@ apart (asked for together, the versions log4j's parent names would replace Kafka
 
 import hashlib
 import os
+import shutil
 import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,7 @@ def kafka_jars(cache: Path | None = None, wanted: Mapping[str, str] | None = Non
     cache, wanted = cache or cache_folder(), wanted or pinned()
     cache.mkdir(parents=True, exist_ok=True)
     with alone(cache / "jars.lock"):
-        missing = [coordinate for coordinate in wanted if not _place(cache, coordinate).exists()]
+        missing = {coordinate: digest for coordinate, digest in wanted.items() if not _place(cache, coordinate).exists()}
         if missing:
             require_room(cache, "Kafka", 120)
             _fetch(cache, missing)
@@ -44,34 +45,39 @@ def kafka_jars(cache: Path | None = None, wanted: Mapping[str, str] | None = Non
 
 
 def _place(cache: Path, coordinate: str) -> Path:
-    group, artifact, version = coordinate.split(":")
-    return cache.joinpath("maven", *group.split("."), artifact, version, f"{artifact}-{version}.jar")
+    _group, artifact, version = coordinate.split(":")
+    return cache / "kafka" / f"{artifact}-{version}.jar"
 
 
 def _checked(jar: Path, expected: str) -> Path:
     found = hashlib.sha256(jar.read_bytes()).hexdigest()
     if found != expected:
         raise CannotStart(
-            f"{jar} is not the archive this project was tested with (sha256 {found}, expected {expected}). Remove it, and the next start fetches it again."
+            f"{jar} is not the archive this project was tested with: sha256 {found}, expected {expected}.\nRemove it, and the next start fetches it again."
         )
     return jar
 
 
-def _fetch(cache: Path, coordinates: list[str]) -> None:
+def _fetch(cache: Path, missing: Mapping[str, str]) -> None:
     from jgo.maven import MavenContext  # here, as it takes a third of a second and most starts find everything in place
 
     # The client underneath trusts a list of its own; a machine that names its authorities names them to the system.
     trusted = ssl.get_default_verify_paths()
     if bundle := trusted.cafile or trusted.capath:
         os.environ.setdefault("REQUESTS_CA_BUNDLE", bundle)
-    maven = MavenContext(repo_cache=cache / "maven", timeout=60)
+    arrivals = cache / "arriving"  # checked, then moved in one step: an interrupted download is never taken for an archive
+    shutil.rmtree(arrivals, ignore_errors=True)
+    (cache / "kafka").mkdir(exist_ok=True)
+    maven = MavenContext(repo_cache=arrivals, timeout=60)
 
     def fetch(coordinate: str) -> None:
         group, artifact, version = coordinate.split(":")
-        maven.project(group, artifact).at_version(version).artifact().resolve()
+        arrived = Path(maven.project(group, artifact).at_version(version).artifact().resolve())
+        _checked(arrived, missing[coordinate]).replace(_place(cache, coordinate))
 
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(fetch, coordinates))
-    except (OSError, RuntimeError) as error:  # requests' errors are OSErrors
+            list(pool.map(fetch, missing))
+    except (OSError, RuntimeError) as error:  # its errors of the network are OSErrors
         raise CannotStart(f"Kafka's archives cannot be fetched from the Maven repository: {error}") from error
+    shutil.rmtree(arrivals, ignore_errors=True)

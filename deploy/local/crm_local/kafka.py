@@ -129,12 +129,11 @@ class Kafka:
         (self.data_dir / "kafka.json").write_text(json.dumps({"port": port, "controller": controller}))
         environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}  # no JAVA_HOME, CLASSPATH or JAVA_TOOL_OPTIONS from outside
         with as_file(files("crm_local").joinpath("log4j2.properties")) as logging:
-            java = [JAVA, "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={logging}", "-cp", class_path]
+            java: list[str | Path] = [JAVA, "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={logging}", "-cp", class_path]
             if not (logs / "meta.properties").exists():
                 self._format([*java, "-XX:TieredStopAtLevel=1"], properties, environment)
-            self._detached.start(
-                [*java, "-Xms256m", f"-Xmx{self.memory}", "-XX:ActiveProcessorCount=2", "kafka.Kafka", properties], env=environment, cwd=self.data_dir
-            )
+            limits = ["-Xms256m", f"-Xmx{self.memory}", "-XX:ActiveProcessorCount=2"]
+            self._detached.start([*java, *limits, "kafka.Kafka", properties], env=environment, cwd=self.data_dir)
             self._detached.wait_until(lambda: _answers(port), seconds=90)
 
     def _format(self, java: list[str | Path], properties: Path, environment: dict[str, str]) -> None:

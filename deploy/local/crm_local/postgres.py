@@ -138,7 +138,7 @@ class Postgres:
         if owner:
             os.chown(fresh, *owner)
             os.chown(password_file, *owner)
-        words = [BIN / "initdb", "-D", fresh, "-U", "postgres", f"--auth={self.auth}", f"--pwfile={password_file}", "--encoding=UTF8"]
+        words: list[str | Path] = [BIN / "initdb", "-D", fresh, "-U", "postgres", f"--auth={self.auth}", f"--pwfile={password_file}", "--encoding=UTF8"]
         words += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions", "--no-sync"]
         user, group = owner or (None, None)
         made = subprocess.run(words, capture_output=True, text=True, user=user, group=group, extra_groups=[] if owner else None, cwd="/")

@@ -1,0 +1,66 @@
+# What can be done here? `make` lists it.
+
+BIN := .venv/bin
+PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml)
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status logs import token test lint format lock bench chaos clean
+
+help: ## list what can be done (this)
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED) ## make .venv with everything, from the locks (PYTHON=… chooses the interpreter)
+
+$(INSTALLED): deploy/setup.sh requirements/bootstrap.txt requirements/dev.txt $(PROJECTS)
+	@PYTHON="$(PYTHON)" deploy/setup.sh
+
+demo: up ## start the stack, fill it with a made-up company, and show one customer's whole story
+	@$(BIN)/crm-import demo
+
+up: $(INSTALLED) ## start PostgreSQL, Kafka and the services; writes build/stack.env (ARGS=--fresh-ports if ports are taken)
+	@$(BIN)/crm-local up $(ARGS)
+
+down: $(INSTALLED) ## stop the stack; data stays in build/stack
+	@$(BIN)/crm-local down
+
+status: $(INSTALLED) ## show what runs, where, and whether it is ready
+	@$(BIN)/crm-local status
+
+logs: $(INSTALLED) ## show the stack's last log lines (NAME=tickets for one process, FOLLOW=1 to keep watching)
+	@$(BIN)/crm-local logs $(NAME) $(if $(FOLLOW),--follow)
+
+import: $(INSTALLED) ## bring in HELPDESK=helpdesk.csv.gz and/or CDNOW=cdnow.txt.gz through the public API
+	@$(if $(HELPDESK)$(CDNOW),,echo "Name a file: make import HELPDESK=… and/or CDNOW=…" >&2; exit 2)
+	@$(if $(HELPDESK),$(BIN)/crm-import helpdesk "$(HELPDESK)")
+	@$(if $(CDNOW),$(BIN)/crm-import cdnow "$(CDNOW)")
+
+token: $(INSTALLED) ## print a development token (SCOPES="tickets:read self", CUSTOMER=<id>, DAYS=30)
+	@$(BIN)/crm-local token $(if $(SCOPES),--scopes "$(SCOPES)") $(if $(CUSTOMER),--customer "$(CUSTOMER)") $(if $(DAYS),--days "$(DAYS)")
+
+test: $(INSTALLED) ## run every test, on a real PostgreSQL and a real Kafka of their own
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## check style, types, layers and the compose file
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+
+format: $(INSTALLED) ## rewrite the code in the project's format
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+lock: $(INSTALLED) ## resolve requirements/*.in anew into hashed locks
+	deploy/lock.sh
+
+bench: $(INSTALLED) ## run the benchmarks
+	@$(if $(wildcard tests/benchmarks/*.py),$(BIN)/python -m pytest tests/benchmarks $(ARGS),echo "There are no benchmarks under tests/benchmarks yet." >&2; exit 2)
+
+chaos: $(INSTALLED) ## run the fault tests
+	@$(if $(wildcard tests/faults/*.py),$(BIN)/python -m pytest tests/faults $(ARGS),echo "There are no fault tests under tests/faults yet." >&2; exit 2)
+
+clean: ## stop the stack and remove build/ and .venv (Kafka's archives stay in the user's cache)
+	@if [ -x $(BIN)/crm-local ]; then $(BIN)/crm-local down; fi
+	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -45,10 +45,14 @@ class ClockTarget(ClockNamed):
 
 
 class SlaClockStarted(ClockTarget):
-    """The clock runs; it stands still while the ticket has one of the statuses `pauses`."""
+    """The clock runs; it stands still while the ticket has one of the statuses `pauses`.
+
+    `lapses_at`: only where the target is used up at closing time: an answer until that next opening is still in time.
+    """
 
     type = "sla.clock_started"
     pauses: tuple[StatusSet, ...]
+    lapses_at: Maybe[Instant] = None
 
 
 class SlaClockRetargeted(ClockTarget):
@@ -57,6 +61,7 @@ class SlaClockRetargeted(ClockTarget):
     type = "sla.clock_retargeted"
     pauses: tuple[StatusSet, ...]
     business_seconds: Seconds
+    lapses_at: Maybe[Instant] = None
 
 
 class SlaClockPaused(ClockNamed):
@@ -73,6 +78,7 @@ class SlaClockResumed(ClockNamed):
     type = "sla.clock_resumed"
     business_seconds: Seconds
     due_at: Instant
+    lapses_at: Maybe[Instant] = None
 
 
 class Verdict(ClockTarget):

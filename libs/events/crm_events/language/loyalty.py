@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from crm_events.event import Code, Currency, Event, Instant, Money, PersonalText, Value, Whole
+from crm_events.language.programme import TierTerms
 from crm_events.language.words import Count, Maybe, MinorUnits, Ordinal, Points
 
 AdjustmentReason: TypeAlias = Literal["goodwill", "recovery", "correction"]
@@ -17,12 +18,13 @@ TierBasis: TypeAlias = Literal["points", "spend"]
 
 
 class MemberEnrolled(Event):
-    """A customer has an account; without a programme purchases are kept and nothing is earned."""
+    """A customer has an account; without a programme purchases are kept and nothing is earned. `terms`: by which his tier is judged from now on."""
 
     type = "member.enrolled"
     programme: Maybe[Code] = None
     card_number: Maybe[PersonalText] = None
     channel: Maybe[Code] = None
+    terms: Maybe[TierTerms] = None
 
 
 class Line(Value):
@@ -108,7 +110,10 @@ class TraceEntry(Value):
 
 
 class PointsEarned(Event):
-    """A rule gave a lot of points; they are pending until `activates_at`. `debt_repaid` of them went to what the member owed."""
+    """A rule gave a lot of points; they are pending until `activates_at`. `debt_repaid` of them went to what the member owed.
+
+    `terms`: told where they are newer than those by which the member's tier was judged so far.
+    """
 
     type = "points.earned"
     lot_id: UUID
@@ -120,6 +125,7 @@ class PointsEarned(Event):
     expires_at: Maybe[Instant] = None
     transaction_id: UUID
     debt_repaid: Count
+    terms: Maybe[TierTerms] = None
 
 
 class Lot(Value):

@@ -63,6 +63,15 @@ class Tier(Value):
     window: TierWindow
 
 
+class TierTerms(Value):
+    """How a member's tier is judged: a version's tiers, and what the end of a window does."""
+
+    version: Ordinal
+    tiers: tuple[Tier, ...]
+    downgrade: Downgrade
+    grace_days: Count
+
+
 class PointValue(Value):
     """So many points are worth so many minor units: one point may be worth less than one."""
 

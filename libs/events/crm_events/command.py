@@ -12,6 +12,7 @@ class Command:
 
     `id`: the same id is done once; a random one makes every call new. `fingerprint`: keyed hash of the request, to tell a repeat from a misuse of the key.
     `occurred_at`: when what is told happened; None = now, by the store's clock. `actor`: `customer:`, `agent:`, `service:` and an id, or `timer`.
+    `keyed`: False where `id` is random, so that a command that changed nothing need not be remembered.
     `only_for`: the customer ids the caller may touch (a customer's own token); None = any.
     """
 
@@ -24,6 +25,7 @@ class Command:
     correlation_id: str | None = None
     causation_id: UUID | None = None
     traceparent: str | None = None
+    keyed: bool = True
 
 
 def command_id(subject: str, operation: str, key: str) -> UUID:

@@ -30,6 +30,10 @@ class Blocked(Refusal):
     """An identifier that identifies nobody: zeros, a test value, a role mailbox."""
 
 
+class TooLarge(Refusal):
+    """One event would exceed 256 KiB."""
+
+
 class NotFound(Refusal):
     """There is nothing of this id that the caller may see."""
 

@@ -1,0 +1,121 @@
+"""What will a stream look like after this command? The advanced and decided events, sealed first and only then evolved."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from uuid_utils.compat import uuid7
+
+from crm_events.command import Command
+from crm_events.deciding import Claim, Fact, Happened
+from crm_events.event import MAX_PAYLOAD_BYTES, Event
+from crm_events.refusals import TooLarge
+from crm_events.registry import REGISTRY
+from crm_events.sealing import seal
+from crm_events.store.append import NewEvent
+from crm_events.store.loading import Fold, Loaded, moments
+from crm_events.topics import partition_of
+from crm_events.vault import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One stream during a command: as loaded, its new facts (plain until `sealed`), and the state after them."""
+
+    fold: Fold[Any]
+    before: Loaded[Any]
+    state: Any
+    facts: tuple[Fact[Any], ...]
+    decided: tuple[Happened[Any], ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """The stream's version after this command."""
+        return self.before.version + len(self.facts)
+
+    @property
+    def partition(self) -> int:
+        """Where the stream's events go in its topic."""
+        return partition_of(self.before.customer_id)
+
+    @property
+    def holds_personal(self) -> bool:
+        """Does an event just decided carry personal text?"""
+        return any(_personal(event) for event, _ in moments(self.decided, _ANY))
+
+    def with_events(self, events: Iterable[Happened[Any]]) -> "Draft":
+        """The same with what the rule decided, not yet sealed."""
+        return replace(self, decided=tuple(events))
+
+    def unmoved(self) -> "Draft":
+        """Check-only: what time alone would have written is left to the timer."""
+        return replace(self, state=self.before.state, facts=())
+
+    def sealed(self, keys: Mapping[UUID, Key], shown: Any, at: datetime) -> "Draft":
+        """The decided events sealed and folded; their claims, asked with the plain event and the state before it."""
+        facts, state, claims = list(self.facts), self.state, list[Claim]()
+        for event, moment in moments(self.decided, at):
+            event_id = uuid7()
+            claims += [self._own(claim) for claim in self.fold.aggregate.claims(shown, event)]
+            fact = Fact(_seal(event, event_id, keys.get(self.before.customer_id)), event_id, moment)
+            state = self.fold.aggregate.evolve(state, fact)
+            facts.append(fact)
+        return replace(self, state=state, facts=tuple(facts), claims=tuple(claims))
+
+    def _own(self, claim: Claim) -> Claim:
+        return replace(claim, value=f"{self.before.customer_id}:{claim.value}") if claim.of_customer else claim
+
+    def shown(self, now: datetime) -> Loaded[Any]:
+        """The stream for an answer: as of now."""
+        return replace(self.before, state=self.fold.advanced(self.state, now) if self.version else self.state, version=self.version)
+
+
+_ANY = datetime.min
+
+
+def draft(fold: Fold[Any], part: Loaded[Any], at: datetime) -> Draft:
+    """The stream advanced to `at`: what time alone has made true by then comes before what the rule decides."""
+    if not part.version:
+        return Draft(fold, part, part.state, ())
+    facts = tuple(Fact(event, uuid7(), moment) for event, moment in moments(fold.aggregate.advance(part.state, at), at))
+    return Draft(fold, part, fold.evolve(part.state, facts), facts)
+
+
+def _personal(event: Event) -> list[str]:
+    return [name for name in REGISTRY[event.type].personal if isinstance(getattr(event, name), str)]
+
+
+def _seal(event: Event, event_id: UUID, key: Key | None) -> Event:
+    names = _personal(event)
+    if not names:
+        return event
+    if key is None:
+        raise AssertionError("personal text without its customer's key")
+    return event.model_copy(update={name: seal(getattr(event, name), key_id=key.id, key=key.cipher, event_id=event_id, field=name) for name in names})
+
+
+def stored_events(each: Draft, command: Command) -> list[NewEvent]:
+    """The draft's facts as rows. TooLarge if one exceeds 256 KiB."""
+    metadata = {"command_id": str(command.id), "actor": command.actor}
+    if command.correlation_id:
+        metadata["correlation_id"] = command.correlation_id
+    if command.causation_id:
+        metadata["causation_id"] = str(command.causation_id)
+    if command.traceparent:
+        metadata["traceparent"] = command.traceparent
+    text, rows = orjson.dumps(metadata).decode(), []
+    for version, fact in enumerate(each.facts, each.before.version + 1):
+        payload = fact.event.payload()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise TooLarge("One event holds at most 256 KiB. Send a shorter text.")
+        rows.append(
+            NewEvent(
+                each.before.stream_id, version, fact.event_id, fact.event.type, fact.event.schema_version, each.before.customer_id,
+                each.partition, fact.occurred_at, payload.decode(), text,
+            )
+        )  # fmt: skip
+    return rows

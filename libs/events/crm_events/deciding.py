@@ -41,13 +41,14 @@ Happened: TypeAlias = E | At[E]
 class Claim:
     """What must be unique in a service: `value` under `scope` is held by one stream. Stored as a keyed hash, never in clear.
 
-    `refusal` names the problem another holder's attempt is answered with.
+    `refusal` names the problem another holder's attempt is answered with. `of_customer`: unique for each customer, whose id the event does not repeat.
     """
 
     scope: str
     value: str
     take: bool = True
     refusal: Literal["identifier-taken", "already-exists"] = "already-exists"
+    of_customer: bool = False
 
 
 def _nothing(*_: Any) -> list[Any]:

@@ -48,6 +48,7 @@ class Claim:
     value: str
     take: bool = True
     refusal: Literal["identifier-taken", "already-exists"] = "already-exists"
+    within: Literal["service", "customer", "stream"] = "service"
     of_customer: bool = False
 
 

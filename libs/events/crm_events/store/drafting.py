@@ -69,6 +69,15 @@ class Draft:
     def _own(self, claim: Claim) -> Claim:
         return replace(claim, value=f"{self.before.customer_id}:{claim.value}") if claim.of_customer else claim
 
+    def _placed(self, claim: Claim) -> Claim:
+        match claim.within:
+            case "service":
+                return claim
+            case "customer":
+                return replace(claim, scope=f"{claim.scope}:{self.before.customer_id}")
+            case "stream":
+                return replace(claim, scope=f"{claim.scope}:{self.before.stream_id}")
+
     def shown(self, now: datetime) -> Loaded[Any]:
         """The stream for an answer: as of now."""
         return replace(self.before, state=self.fold.advanced(self.state, now) if self.version else self.state, version=self.version)

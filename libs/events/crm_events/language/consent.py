@@ -71,11 +71,11 @@ class PreferenceLanguageSet(Event):
 
 
 class TimeWindow(Value):
-    """Hours of the week in which the contact may be reached. Written `from`, `to`; here `starts`, `ends`."""
+    """Hours of the week in which the contact may be reached."""
 
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
     days: tuple[Day, ...]
-    starts: TimeOfDay = Field(alias="from")
+    starts: TimeOfDay = Field(alias="from")  # no name for a field in Python
     ends: TimeOfDay = Field(alias="to")
     time_zone: Code
 

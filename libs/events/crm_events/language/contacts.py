@@ -36,13 +36,13 @@ class Source(Value):
 
 
 class ContactRegistered(Event):
-    """A person or organisation is known from now on. `contact_type` is written `type`."""
+    """A person or organisation is known from now on."""
 
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
     type = "contact.registered"
     kind: ContactKind
     name: Maybe[PersonalText] = None
-    contact_type: ContactType = Field(alias="type")
+    contact_type: ContactType = Field(alias="type")  # `type` is the event's own here
     roles: tuple[Role, ...]
     language: Maybe[Code] = None
     time_zone: Maybe[Code] = None
@@ -62,11 +62,11 @@ class ContactDetailsChanged(Event):
 
 
 class ContactTypeSet(Event):
-    """The contact is of another type, or has other roles. `contact_type` is written `type`."""
+    """The contact is of another type, or has other roles."""
 
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
     type = "contact.type_set"
-    contact_type: ContactType = Field(alias="type")
+    contact_type: ContactType = Field(alias="type")  # `type` is the event's own here
     previous_type: ContactType
     roles: tuple[Role, ...]
 

@@ -1,0 +1,91 @@
+"""What is a service made of? Its routers, and around them what every service has: the edge, problems, health, metrics, documents, the bulk endpoint."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CollectorRegistry
+from starlette.datastructures import State
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from crm_chassis import bulk, pages
+from crm_chassis.auth import Authenticator
+from crm_chassis.chassis import Chassis
+from crm_chassis.edge import Edge
+from crm_chassis.health import Health
+from crm_chassis.keys import Keys
+from crm_chassis.metrics import HttpMetrics
+from crm_chassis.openapi import describe
+from crm_chassis.operations import flat, operation_id
+from crm_chassis.paging import Cursors
+from crm_chassis.problem_answer import handle
+from crm_chassis.rate import Rate
+from crm_chassis.settings import ServiceSettings
+
+EXPOSED = ["ETag", "Location", "Link", "Consistency-Token", "View-State", "Idempotency-Replayed", "Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"]
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+Members = Callable[[State, UUID], Awaitable[set[UUID]]]
+
+
+def service_app(
+    *, name: str, title: str, settings: ServiceSettings, routers: Sequence[APIRouter], lifespan: Lifespan | None = None, members: Members | None = None
+) -> FastAPI:
+    """A service's app. `lifespan(app)` yields a mapping that is put on `app.state` while the service runs; it may add checks to `app.state.chassis.health`.
+
+    `members(state, customer_id)`: the ids merged with a customer's, for her own token.
+    """
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        if lifespan is None:
+            yield
+            return
+        async with lifespan(app) as made:
+            for key, value in (made or {}).items():
+                setattr(app.state, key, value)
+            yield
+
+    app: FastAPI = FastAPIOffline(
+        title=title,
+        version="1",
+        lifespan=living,
+        generate_unique_id_function=operation_id,
+        telemetry={"operation_spans": False},
+        exception_handlers={HTTPException: handle, RequestValidationError: handle},
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    registry = CollectorRegistry()
+    app.state.settings = settings
+    app.state.chassis = Chassis(
+        name=name,
+        state=app.state,
+        index_key=settings.index_key_bytes,
+        cursors=Cursors(settings.cursor_key),
+        health=Health(),
+        registry=registry,
+        members=members,
+        authenticator=Authenticator(Keys(settings.auth_jwks), issuer=settings.auth_issuer, audience=settings.auth_audience),
+    )
+    for router in routers:
+        app.router.routes.extend(flat(route) for route in router.routes if isinstance(route, APIRoute))
+    pages.mount(app)
+    bulk.mount(app)
+    _around(app, registry, settings, name)
+    app.openapi = describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def _around(app: FastAPI, registry: CollectorRegistry, settings: ServiceSettings, name: str) -> None:
+    """The layers, innermost first: each is added around those before it."""
+    rate = Rate(settings.rate_limit) if settings.rate_limit else None
+    app.add_middleware(Edge, metrics=HttpMetrics(registry, name), in_flight=settings.max_in_flight, rate=rate)
+    if settings.cors_origins:  # outermost: a page must be able to read problems too
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED, max_age=600)

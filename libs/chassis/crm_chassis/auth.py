@@ -1,0 +1,111 @@
+"""Who is asking, and what may they do?"""
+
+import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import jwt
+
+from crm_chassis.keys import Keys
+from crm_chassis.problems import Problem
+
+LEEWAY = 5  # seconds that clocks may differ
+_KEEP = 60.0  # seconds a verified token is not verified again: ES256 costs about 100 µs
+_MOST = 4096  # verified tokens kept
+_ACTOR = re.compile(r"^(agent|service):[A-Za-z0-9._-]{1,100}$")
+_PLAIN = re.compile(r"^[A-Za-z0-9._-]{1,100}$")
+
+SCOPES = {
+    "contacts:read": "Read contacts.",
+    "contacts:write": "Write contacts.",
+    "contacts:merge": "Merge contacts, and take merges back.",
+    "privacy:write": "Export, erase, restrict.",
+    "tickets:read": "Read tickets.",
+    "tickets:write": "Write tickets.",
+    "tickets:admin": "Define calendars and service levels.",
+    "loyalty:read": "Read members and their points.",
+    "loyalty:write": "Write members, purchases, redemptions.",
+    "loyalty:admin": "Publish programmes, adjust points.",
+    "reporting:read": "Read the unified view and the figures.",
+    "reporting:admin": "Set cost rates and targets.",
+    "ops:read": "Watch projections and reconciliation.",
+    "ops:write": "Rebuild, retry, drop.",
+    "personal:read": "See personal fields.",
+    "self": "A customer: what is theirs, and nothing else.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The bearer of a verified token. `customer_id` is set where the token is a customer's own."""
+
+    subject: str
+    scopes: frozenset[str]
+    actor: str
+    customer_id: UUID | None = None
+
+    def admitted(self, wanted: tuple[str, ...]) -> bool:
+        """Whether any one of the scopes is held; `self` counts only with a customer."""
+        return any(scope in self.scopes and (scope != "self" or self.customer_id is not None) for scope in wanted) or not wanted
+
+    def is_staff_for(self, wanted: tuple[str, ...]) -> bool:
+        """Admitted by another scope than `self`."""
+        return self.admitted(tuple(scope for scope in wanted if scope != "self")) and wanted != ("self",)
+
+
+class Authenticator:
+    """Verifies bearer tokens: signature by the issuer's keys, then `iss`, `aud`, `exp`, `nbf`, `sub`."""
+
+    def __init__(self, keys: Keys, *, issuer: str, audience: str) -> None:
+        self._keys, self._issuer, self._audience = keys, issuer, audience
+        self._known: OrderedDict[str, tuple[Principal, float]] = OrderedDict()
+
+    async def principal(self, authorization: str | None) -> Principal:
+        """The principal of an `Authorization` header. Problem `unauthenticated` says no more than that it is not good."""
+        if not authorization:
+            raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
+        known = self._known.get(token)
+        if known and known[1] > time.time():
+            return known[0]
+        return await self._verify(token.strip())
+
+    async def _verify(self, token: str) -> Principal:
+        self._known.pop(token, None)
+        try:
+            head = jwt.get_unverified_header(token)
+            key = await self._keys.get(head.get("kid")) if "crit" not in head else None
+            if key is None:
+                raise jwt.InvalidKeyError
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[key.algorithm_name],
+                issuer=self._issuer,
+                audience=self._audience,
+                leeway=LEEWAY,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+            principal = _principal(claims)
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise Problem("unauthenticated", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
+        self._known[token] = principal, min(float(claims["exp"]), time.time() + _KEEP)
+        if len(self._known) > _MOST:
+            self._known.popitem(last=False)
+        return principal
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    """ValueError where a claim has another form than ours."""
+    scope, customer, subject = claims.get("scope", ""), claims.get("customer_id"), claims["sub"]
+    scopes = frozenset(scope.split() if isinstance(scope, str) else scope)
+    customer_id = UUID(customer) if customer is not None else None
+    actor = claims.get("actor") or f"agent:{subject if _PLAIN.match(subject) else uuid5(NAMESPACE_URL, subject)}"  # an e-mail as subject stays out of events
+    if not _ACTOR.match(actor):
+        raise ValueError("actor")
+    return Principal(subject=subject, scopes=scopes, actor=actor, customer_id=customer_id)

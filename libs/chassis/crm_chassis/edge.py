@@ -1,0 +1,117 @@
+"""What happens to every request before any route? An id and a trace, limits, a clock for the metrics, and no error that escapes as such."""
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from crm_chassis.metrics import HttpMetrics
+from crm_chassis.problem_answer import answer_to
+from crm_chassis.problems import Problem
+from crm_chassis.rate import Rate
+
+BODY, BULK_BODY, BULK_PATH = 1 << 20, 8 << 20, "/v1/commands"
+UNCOUNTED = frozenset({"/healthz", "/readyz", "/metrics"})  # a full service must still be watched
+_SANE = re.compile(r"^[A-Za-z0-9._:-]{1,100}$")
+_TRACE = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+_log = structlog.get_logger("http")
+
+
+def span_of(told: str | None) -> str:
+    """The traceparent of our own span: the caller's trace if there is one, else a new one."""
+    trace, flags = (told[3:35], told[53:]) if told and _TRACE.match(told) else (uuid.uuid4().hex, "00")
+    return f"00-{trace}-{uuid.uuid4().hex[:16]}-{flags}"
+
+
+class Edge:
+    """The outermost layer, plain ASGI. `in_flight`: requests worked on at once before 503."""
+
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics, in_flight: int, rate: Rate | None) -> None:
+        self._app, self._metrics, self._most, self._rate = app, metrics, in_flight, rate
+        self._now = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers, began, status = Headers(scope=scope), time.perf_counter(), 500
+        told = headers.get("request-id")
+        request_id = told if told and _SANE.match(told) else uuid.uuid4().hex
+        traceparent = span_of(headers.get("traceparent"))
+        scope["crm.request_id"], scope["crm.traceparent"] = request_id, traceparent
+        structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=traceparent[3:35])
+        added = [(b"request-id", request_id.encode()), (b"traceparent", traceparent.encode()), (b"x-content-type-options", b"nosniff")]
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        counted = scope["path"] not in UNCOUNTED
+        self._now += counted
+        self._metrics.in_flight.set(self._now)
+        try:
+            await self._guarded(scope, headers, receive, sending)
+        finally:
+            self._now -= counted
+            self._metrics.in_flight.set(self._now)
+            route = getattr(scope.get("route"), "path_format", "unmatched")
+            self._metrics.told(scope["method"], route, status, time.perf_counter() - began)
+            structlog.contextvars.unbind_contextvars("request_id", "trace_id")
+
+    async def _guarded(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            self._admit(scope, headers)
+            await self._app(scope, _limited(receive, _limit(scope)), sending)
+        except Exception as error:  # noqa: BLE001  the edge of the process: nothing may pass it as a traceback, which could hold personal data
+            answer = answer_to(scope, error)
+            if started:
+                _log.error("http_answer_broken_off", path=_template(scope), error=type(error).__name__)
+                raise ConnectionAbortedError("the answer was broken off") from None
+            await answer(scope, receive, send)
+
+    def _admit(self, scope: Scope, headers: Headers) -> None:
+        if self._now > self._most and scope["path"] not in UNCOUNTED:
+            raise Problem("overloaded", headers={"Retry-After": "1"})
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
+            raise Problem("malformed", "The address holds the character NUL; remove it.")
+        length = headers.get("content-length", "")
+        if length.isdecimal() and len(length) < 20 and int(length) > _limit(scope):
+            raise Problem("body-too-large")
+        if self._rate is not None:
+            self._rate.spend(headers.get("authorization"))
+
+
+def _limit(scope: Scope) -> int:
+    return BULK_BODY if scope["path"] == BULK_PATH else BODY
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    """A body sent in pieces without a length is counted as it comes."""
+    seen = 0
+
+    async def receiving() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > most:
+            raise Problem("body-too-large")
+        return message
+
+    return receiving
+
+
+def _template(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path_format", "unmatched")

@@ -1,0 +1,132 @@
+"""How is a route declared, so that HTTP, OpenAPI and the bulk endpoint say the same of it?"""
+
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from email.message import Message
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.datastructures import Default
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from crm_chassis.openapi import problems
+from crm_chassis.problems import Problem
+from crm_chassis.reading import read_json
+
+KEYED = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    "description": "The same key and request is done once (30 days). Required on POST.",
+}
+MATCHED = {
+    "name": "If-Match",
+    "in": "header",
+    "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+    "description": "Only if the resource is still at this version (its ETag).",
+}
+NONE_MATCHED = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}, "description": "304 if the resource is still at this version."}
+
+
+def command(model: type[BaseModel]) -> dict[str, Any]:
+    """For a route that writes and answers `model`: `@router.post(path, **command(TicketAnswer))`. Also reachable through /v1/commands."""
+    made = {201: {"model": model, "description": "Made; `Location` names it."}}
+    return {
+        "response_model": model,
+        "responses": made | problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 503),
+        "openapi_extra": {"x-command": True, "parameters": [KEYED, MATCHED]},
+    }
+
+
+def query(model: Any, *, lookup: bool = False) -> dict[str, Any]:
+    """For a route that reads and answers `model`. `lookup`: a POST whose body is a question; it needs no Idempotency-Key."""
+    asked = (400, 401, 403, 404, 410, 413, 415, 422, 503) if lookup else (400, 401, 403, 404, 410, 422, 503)
+    return {"response_model": model, "responses": problems(*asked), "openapi_extra": {"parameters": [] if lookup else [NONE_MATCHED]}}
+
+
+def operation_id(route: APIRoute) -> str:
+    """`resolve_ticket` → `resolveTicket`: what SDKs call the method, and the bulk endpoint the operation."""
+    return re.sub(r"_(\w)", lambda match: match[1].upper(), route.name)
+
+
+class StrictRoute(APIRoute):
+    """A route whose body is read strictly (see `reading`) and which refuses query parameters it does not know."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle, takes_body, known = super().get_route_handler(), self.body_field is not None, _query_names(self.dependant)
+
+        async def strict(request: Request) -> Response:
+            if unknown := sorted({name for name in request.query_params if name not in known}):
+                raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name[:100]), "msg": ""} for name in unknown])
+            if takes_body:
+                request = await _with_body(request)
+            return await handle(request)
+
+        return strict
+
+
+class _Read(Request):
+    async def json(self) -> Any:
+        return self.scope["crm.body"]
+
+
+async def _with_body(request: Request) -> Request:
+    raw = await request.body()
+    if raw:
+        _must_be_json(request.headers.get("content-type", ""))
+        request.scope["crm.body"] = read_json(raw)
+    read = _Read(request.scope, request.receive)
+    read._body = raw  # noqa: SLF001  the stream is spent: this is where starlette itself keeps what was read
+    return read
+
+
+def _must_be_json(told: str) -> None:
+    header = Message()
+    header["content-type"] = told
+    kind, charset = header.get_content_type(), str(header.get_param("charset", "utf-8"))
+    if (
+        not told
+        or not (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")))
+        or charset.lower().strip('"') not in ("utf-8", "utf8")
+    ):
+        raise Problem("unsupported-media-type")
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    names = set()
+    for field in dependant.query_params:
+        model = field.field_info.annotation
+        fields = model.model_fields.items() if isinstance(model, type) and issubclass(model, BaseModel) else ()
+        names |= {info.alias or name for name, info in fields} or {field.alias}
+    return names.union(*(_query_names(each) for each in dependant.dependencies))
+
+
+def flat(route: APIRoute) -> StrictRoute:
+    """The same route, strict, for mounting directly on the app: matched once, and known to metrics by its whole template."""
+    streams = route.is_sse_stream or route.is_json_stream
+    return StrictRoute(
+        route.path,
+        route.endpoint,
+        response_model=Default(None) if streams else route.response_model,
+        status_code=route.status_code,
+        tags=route.tags,
+        dependencies=route.dependencies,
+        summary=route.summary,
+        description=route.description,
+        response_description=route.response_description,
+        responses=route.responses,
+        deprecated=route.deprecated,
+        name=route.name,
+        methods=route.methods,
+        include_in_schema=route.include_in_schema,
+        response_class=route.response_class,
+        openapi_extra=route.openapi_extra,
+        generate_unique_id_function=operation_id,
+        max_body_size=route.max_body_size,
+    )
+
+
+Endpoint = Callable[..., Awaitable[Response]]

@@ -41,7 +41,8 @@ Happened: TypeAlias = E | At[E]
 class Claim:
     """What must be unique in a service: `value` under `scope` is held by one stream. Stored as a keyed hash, never in clear.
 
-    `refusal` names the problem another holder's attempt is answered with. `of_customer`: unique for each customer, whose id the event does not repeat.
+    `refusal` names the problem another holder's attempt is answered with. `within`: unique in the service, or within
+    one customer or one stream, whose id the event does not repeat.
     """
 
     scope: str
@@ -49,7 +50,6 @@ class Claim:
     take: bool = True
     refusal: Literal["identifier-taken", "already-exists"] = "already-exists"
     within: Literal["service", "customer", "stream"] = "service"
-    of_customer: bool = False
 
 
 def _nothing(*_: Any) -> list[Any]:

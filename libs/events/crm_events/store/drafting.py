@@ -60,14 +60,11 @@ class Draft:
         facts, state, claims = list(self.facts), self.state, list[Claim]()
         for event, moment in moments(self.decided, at):
             event_id = uuid7()
-            claims += [self._own(claim) for claim in self.fold.aggregate.claims(shown, event)]
+            claims += [self._placed(claim) for claim in self.fold.aggregate.claims(shown, event)]
             fact = Fact(_seal(event, event_id, keys.get(self.before.customer_id)), event_id, moment)
             state = self.fold.aggregate.evolve(state, fact)
             facts.append(fact)
         return replace(self, state=state, facts=tuple(facts), claims=tuple(claims))
-
-    def _own(self, claim: Claim) -> Claim:
-        return replace(claim, value=f"{self.before.customer_id}:{claim.value}") if claim.of_customer else claim
 
     def _placed(self, claim: Claim) -> Claim:
         match claim.within:

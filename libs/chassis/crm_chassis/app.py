@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -16,6 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from crm_chassis import bulk, pages
 from crm_chassis.auth import Authenticator
+from crm_chassis.budget import CannotStart
 from crm_chassis.chassis import Chassis
 from crm_chassis.edge import Edge
 from crm_chassis.health import Health
@@ -24,11 +26,14 @@ from crm_chassis.metrics import HttpMetrics
 from crm_chassis.openapi import describe
 from crm_chassis.operations import flat, operation_id
 from crm_chassis.paging import Cursors
+from crm_chassis.places import places
 from crm_chassis.problem_answer import handle
 from crm_chassis.rate import Rate
 from crm_chassis.settings import ServiceSettings
 
 EXPOSED = ["ETag", "Location", "Link", "Consistency-Token", "View-State", "Idempotency-Replayed", "Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"]
+
+_log = structlog.get_logger(__name__)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 Members = Callable[[State, UUID], Awaitable[set[UUID]]]
@@ -47,10 +52,14 @@ def service_app(
         if lifespan is None:
             yield
             return
-        async with lifespan(app) as made:
-            for key, value in (made or {}).items():
-                setattr(app.state, key, value)
-            yield
+        try:
+            async with lifespan(app) as made:
+                for key, value in (made or {}).items():
+                    setattr(app.state, key, value)
+                yield
+        except Exception as error:
+            _log.critical("service_failed", reason=str(error) if isinstance(error, CannotStart) else type(error).__name__, places=places(error))
+            raise
 
     app: FastAPI = FastAPIOffline(
         title=title,
@@ -71,6 +80,7 @@ def service_app(
         cursors=Cursors(settings.cursor_key),
         health=Health(),
         registry=registry,
+        http=HttpMetrics(registry, name),
         members=members,
         authenticator=Authenticator(Keys(settings.auth_jwks), issuer=settings.auth_issuer, audience=settings.auth_audience),
     )
@@ -78,14 +88,14 @@ def service_app(
         app.router.routes.extend(flat(route) for route in router.routes if isinstance(route, APIRoute))
     pages.mount(app)
     bulk.mount(app)
-    _around(app, registry, settings, name)
+    _around(app, settings)
     app.openapi = describe(app)  # type: ignore[method-assign]
     return app
 
 
-def _around(app: FastAPI, registry: CollectorRegistry, settings: ServiceSettings, name: str) -> None:
+def _around(app: FastAPI, settings: ServiceSettings) -> None:
     """The layers, innermost first: each is added around those before it."""
     rate = Rate(settings.rate_limit) if settings.rate_limit else None
-    app.add_middleware(Edge, metrics=HttpMetrics(registry, name), in_flight=settings.max_in_flight, rate=rate)
+    app.add_middleware(Edge, metrics=app.state.chassis.http, in_flight=settings.max_in_flight, rate=rate)
     if settings.cors_origins:  # outermost: a page must be able to read problems too
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED, max_age=600)

@@ -10,6 +10,7 @@ from starlette.datastructures import State
 
 from crm_chassis.auth import Authenticator
 from crm_chassis.health import Health
+from crm_chassis.metrics import HttpMetrics
 from crm_chassis.paging import Cursors
 
 
@@ -24,6 +25,7 @@ class Chassis:
     cursors: Cursors
     health: Health
     registry: CollectorRegistry
+    http: HttpMetrics
     members: Callable[[State, UUID], Awaitable[set[UUID]]] | None = None
 
     @property

@@ -31,7 +31,6 @@ class Edge:
 
     def __init__(self, app: ASGIApp, metrics: HttpMetrics, in_flight: int, rate: Rate | None) -> None:
         self._app, self._metrics, self._most, self._rate = app, metrics, in_flight, rate
-        self._now = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,13 +52,11 @@ class Edge:
             await send(message)
 
         counted = scope["path"] not in UNCOUNTED
-        self._now += counted
-        self._metrics.in_flight.set(self._now)
+        self._metrics.enters(counted)
         try:
             await self._guarded(scope, headers, receive, sending)
         finally:
-            self._now -= counted
-            self._metrics.in_flight.set(self._now)
+            self._metrics.enters(-counted)
             route = getattr(scope.get("route"), "path_format", "unmatched")
             self._metrics.told(scope["method"], route, status, time.perf_counter() - began)
             structlog.contextvars.unbind_contextvars("request_id", "trace_id")
@@ -83,7 +80,7 @@ class Edge:
             await answer(scope, receive, send)
 
     def _admit(self, scope: Scope, headers: Headers) -> None:
-        if self._now > self._most and scope["path"] not in UNCOUNTED:
+        if self._metrics.now > self._most and scope["path"] not in UNCOUNTED:
             raise Problem("overloaded", headers={"Retry-After": "1"})
         if "\x00" in scope["path"] or b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
             raise Problem("malformed", "The address holds the character NUL; remove it.")

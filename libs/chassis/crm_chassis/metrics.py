@@ -23,7 +23,13 @@ class HttpMetrics:
         self.in_flight = Gauge("http_requests_in_flight", "Requests being worked on.", registry=registry)
         Gauge("build_info", "1; its labels say what runs.", ["service", "version"], registry=registry).labels(service, version("crm-chassis")).set(1)
         ProcessCollector(registry=registry)
+        self.now = 0
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def enters(self, by: int) -> None:
+        """So many requests more (or less) are being worked on."""
+        self.now += by
+        self.in_flight.set(self.now)
 
     def told(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request has been answered."""

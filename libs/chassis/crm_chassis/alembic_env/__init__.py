@@ -1,0 +1,1 @@
+"""The one alembic environment: services bring only `migrations/versions`."""

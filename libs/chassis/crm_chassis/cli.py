@@ -1,0 +1,116 @@
+"""What can be done with a service from a command line? `<service> api | relay | migrate | verify`."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import typer
+import uvicorn
+from crm_events.deciding import Aggregate
+from crm_events.store.verify import refold_stale
+from crm_events.store.verify import verify as verify_store
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from crm_chassis import logs
+from crm_chassis.app import service_app
+from crm_chassis.background import running
+from crm_chassis.budget import CannotStart
+from crm_chassis.chassis import Chassis
+from crm_chassis.migrating import upgrade, upgrade_vault
+from crm_chassis.settings import S, load
+from crm_chassis.writer import late, opened, relay_of
+
+GRACE = 10  # seconds for requests under way when the process is asked to end
+
+
+def serve(app: FastAPI, *, host: str, port: int) -> None:
+    """Run an app until asked to end: one worker, scaled by replicas, for metrics and caches live in the process."""
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+def run(work: Any) -> Any:
+    """Run a command's coroutine; ends the process with one line where a database is away or something is missing."""
+    try:
+        return asyncio.run(work)
+    except CannotStart as error:
+        sys.exit(str(error))
+    except (OSError, asyncpg.PostgresError) as error:
+        sys.exit(f"The database does not answer as it should: {type(error).__name__}. Check DATABASE_URL and VAULT_DATABASE_URL.")
+
+
+def service_cli(name: str, *, settings: type[S], app: Callable[[S], FastAPI], aggregates: Iterable[Aggregate[Any, Any]], package: str) -> typer.Typer:
+    """The program of one writing service. `app(settings)` makes its app; `<package>/migrations/versions` holds its migrations."""
+    program = typer.Typer(name=name, help=f"The {name} service.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    kinds = list(aggregates)
+
+    def told() -> S:
+        found = load(settings)
+        logs.configure(name, found.log_level)
+        return found
+
+    @program.command()
+    def api() -> None:
+        """Answer requests; by default also relay, let time pass, follow."""
+        found = told()
+        serve(app(found), host=found.host, port=found.port)
+
+    @program.command()
+    def relay() -> None:
+        """Only send events to Kafka; health and metrics on the service's port."""
+        found = told()
+
+        @asynccontextmanager
+        async def lifespan(made: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+            chassis: Chassis = made.state.chassis
+            worker = relay_of(name, found, chassis.registry)
+            chassis.health.add("relay", lambda: late(worker))
+            async with running({"relay": worker.run}):
+                yield {}
+
+        serve(service_app(name=name, title=f"{name} relay", settings=found, routers=[], lifespan=lifespan), host=found.host, port=found.port)
+
+    @program.command()
+    def migrate() -> None:
+        """Bring the tables up to date, then the rows that an older fold made."""
+        run(_migrate(name, told(), kinds, package))
+
+    @program.command()
+    def verify() -> None:
+        """Prove every row equal to the fold of its events, and the log whole. Exit code 1 names differences."""
+        sys.exit(run(_verify(name, told(), kinds)))
+
+    return program
+
+
+async def _migrate(name: str, settings: Any, aggregates: list[Aggregate[Any, Any]], package: str) -> None:
+    await upgrade(package, settings.database_url)
+    if settings.vault_database_url:
+        await upgrade_vault(settings.vault_database_url)
+    async with opened(name, settings, aggregates, CollectorRegistry()) as store:
+        refolded = await refold_stale(store)
+    print(f"{name}: the tables are up to date; {refolded} rows refolded.")
+
+
+async def _verify(name: str, settings: Any, aggregates: list[Aggregate[Any, Any]]) -> int:
+    async with opened(name, settings, aggregates, CollectorRegistry()) as store:
+        verdict = await verify_store(store)
+    for difference in verdict.differences:
+        print(difference)
+    print(f"{name}: {verdict.streams} streams, {verdict.events} events, {'equal to their folds' if verdict.whole else 'DIFFERENCES FOUND'}.")
+    return 0 if verdict.whole else 1

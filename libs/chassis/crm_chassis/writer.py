@@ -1,0 +1,142 @@
+"""What does a service that writes run on? The chassis, and in its lifespan: vault, store, relay, timer, followers, with a reason for readiness each."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from crm_events.deciding import Aggregate
+from crm_events.relay import Relay
+from crm_events.store.store import EventStore, open_store
+from crm_events.store.timer import Timer
+from crm_events.topics import SOURCES
+from crm_events.vault import LocalVault, Vault
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.datastructures import State
+
+from crm_chassis.app import service_app
+from crm_chassis.background import Work, running
+from crm_chassis.budget import CannotStart, check_budget
+from crm_chassis.chassis import Chassis
+from crm_chassis.settings import ServiceSettings
+
+READERS, APPENDER, RELAY, FOLLOWERS, VAULT = 8, 1, 1, 2, 4
+LATE = 30.0  # seconds the oldest event may wait for Kafka before readiness tells
+
+Background = Callable[[State, asyncio.Event], Awaitable[None]]
+"""A follower or another loop of the service: `run(state, stop)`, with `state.store`, `state.vault`, `state.settings`. Restarted when it fails."""
+Cluster = Callable[[EventStore, UUID], Awaitable[set[UUID]]]
+
+
+def writer_app(
+    *,
+    name: str,
+    title: str,
+    settings: ServiceSettings,
+    aggregates: Iterable[Aggregate[Any, Any]],
+    routers: Sequence[APIRouter],
+    cluster: Cluster | None = None,
+    extra_background: Mapping[str, Background] | None = None,
+) -> FastAPI:
+    """A writing service's app; its store is at `app.state.store`.
+
+    `cluster(store, customer_id)`: the ids merged with a customer's, which her own token may touch. `extra_background` runs where FOLLOW is on.
+    """
+    kinds = list(aggregates)
+
+    async def members(state: State, customer_id: UUID) -> set[UUID]:
+        return await cluster(state.store, customer_id) if cluster else set()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        chassis: Chassis = app.state.chassis
+        relay = relay_of(name, settings, chassis.registry, busy=lambda: chassis.http.now > 0) if settings.relay else None
+        async with opened(name, settings, kinds, chassis.registry, on_commit=relay.wake if relay else None) as store:
+            app.state.store, app.state.vault = store, store.vault
+            chassis.health.add("database", partial(_answers, store.pool))
+            works: dict[str, Work] = {}
+            if relay is not None:
+                works["relay"] = relay.run
+                chassis.health.add("relay", partial(late, relay), required=False)
+            if settings.timer:
+                works["timer"] = Timer(store).run
+            if settings.follow:
+                works |= {each: partial(work, app.state) for each, work in (extra_background or {}).items()}
+            async with running(works):
+                yield {}
+
+    return service_app(name=name, title=title, settings=settings, routers=routers, lifespan=lifespan, members=members)
+
+
+@asynccontextmanager
+async def opened(
+    name: str,
+    settings: ServiceSettings,
+    aggregates: Sequence[Aggregate[Any, Any]],
+    registry: CollectorRegistry,
+    *,
+    on_commit: Callable[[], None] | None = None,
+) -> AsyncIterator[EventStore]:
+    """The service's store with its vault. CannotStart when the tables are missing or the connections would not suffice."""
+    async with AsyncExitStack() as stack:
+        connection = await asyncpg.connect(settings.database_url, timeout=5)
+        try:
+            if await connection.fetchval("select to_regclass('streams')") is None:
+                raise CannotStart(f"The database has no event store yet. Run: {name} migrate")
+            wants = {"read": READERS, "append": APPENDER, "relay": RELAY * settings.relay, "follow": FOLLOWERS * settings.follow}
+            await check_budget(connection, wants)
+        finally:
+            await connection.close()
+        vault = await stack.enter_async_context(vault_of(settings))
+        yield await stack.enter_async_context(
+            open_store(
+                source=name,
+                database_url=settings.database_url,
+                vault=vault,
+                index_key=settings.index_key_bytes,
+                aggregates=aggregates,
+                registry=registry,
+                on_commit=on_commit,
+                readers=READERS,
+            )
+        )
+
+
+@asynccontextmanager
+async def vault_of(settings: ServiceSettings) -> AsyncIterator[Vault]:
+    """The vault the settings name."""
+    if settings.vault_database_url is None or settings.master_key is None:
+        raise CannotStart("Personal data is sealed here: set VAULT_DATABASE_URL and MASTER_KEY.")
+    async with asyncpg.create_pool(settings.vault_database_url, min_size=1, max_size=VAULT, timeout=5, command_timeout=5) as pool:
+        yield LocalVault(pool, settings.master_key_bytes)
+
+
+def relay_of(name: str, settings: ServiceSettings, registry: CollectorRegistry, busy: Callable[[], bool] | None = None) -> Relay:
+    """The relay of this service's store."""
+    told: dict[str, Any] = {"busy": busy} if busy else {}
+    return Relay(
+        name,
+        topic=SOURCES[name],
+        database_url=settings.database_url,
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        schema_base_url=settings.url,
+        registry=registry,
+        **told,
+    )
+
+
+async def late(relay: Relay) -> str | None:
+    """Why events do not reach Kafka, None if they do. Writes go on meanwhile: the relay catches up."""
+    status = relay.status()
+    if status.trouble:
+        return f"events wait: {status.trouble.partition(':')[0]}"
+    return f"the oldest event has waited {status.age_seconds:.0f} s" if status.age_seconds > LATE else None
+
+
+async def _answers(pool: asyncpg.Pool) -> str | None:
+    await pool.fetchval("select 1")
+    return None

@@ -3,9 +3,12 @@
 A writer is taken as closed (it writes only what it declares), a reader as open (it ignores the rest): only so is an added optional field compatible.
 """
 
+import warnings
 from typing import Any
 
-from jsonsubschema import isSubschema
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # compiling it warns of escapes in its own docstrings
+    from jsonsubschema import isSubschema
 
 _SILENT = ("$schema", "$id", "$defs", "title", "description", "default", "x-sealed", "format")
 
@@ -41,7 +44,7 @@ def _shape(document: dict[str, Any], *, closed: bool) -> dict[str, Any]:
             return node
         if "$ref" in node:
             return walk(document["$defs"][node["$ref"].rpartition("/")[2]])
-        drawn = {key: value for key, value in node.items() if key not in _SILENT}
+        drawn = {key: value for key, value in node.items() if key not in _SILENT and value != []}  # draft 4 knows no empty `required`
         if "format" in node:
             drawn["pattern"] = f"^{node['format']}:.*$"  # told apart by name: a time is no date, an id no text
         if "const" in drawn:

@@ -3,6 +3,7 @@
 The content model is open: readers ignore what they do not know. A field marked `x-sealed` holds sealed text (`s1.…`).
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from crm_events.event import Event, personal_fields
-from crm_events.registry import REGISTRY, UnknownType
+from crm_events.registry import REGISTRY, Kind, UnknownType
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -43,6 +44,7 @@ class _Wire(GenerateJsonSchema):
         return False
 
 
+@cache
 def of_model(model: type[Event]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a model; `$id` is the path that `ce_dataschema` ends with."""
     drawn = model.model_json_schema(schema_generator=_Wire)  # as read: written and read payloads are alike, and `format` is told
@@ -52,13 +54,12 @@ def of_model(model: type[Event]) -> dict[str, Any]:
     return head | {key: drawn[key] for key in ("description", "type", "properties", "required", "$defs") if key in drawn}
 
 
-@cache
-def schema(type_: str, version: int) -> dict[str, Any]:
+def schema(type_: str, version: int, registry: Mapping[str, Kind] = REGISTRY, place: Path = PUBLISHED) -> dict[str, Any]:
     """The schema of a type at a version, as served at /schemas/{type}/{version}. Raises UnknownType."""
-    kind = REGISTRY.get(type_)
+    kind = registry.get(type_)
     if kind is None or not 1 <= version <= kind.schema_version:
         raise UnknownType(f"{type_}/{version}")
-    return of_model(kind.model) if version == kind.schema_version else published(type_, version)
+    return of_model(kind.model) if version == kind.schema_version else published(type_, version, place)
 
 
 def published(type_: str, version: int, place: Path = PUBLISHED) -> dict[str, Any]:

@@ -4,8 +4,9 @@ Declared here once; the local stack, a deployment and the documents are made fro
 customers' orders apart.
 """
 
+import asyncio
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,25 +59,34 @@ def partition_of(key: UUID) -> int:
     return ((digest ^ digest >> 15) & 0x7FFFFFFF) % PARTITIONS
 
 
-async def declare(bootstrap_servers: str, source: str | None = None, *, replication: int = 1, **connection: Any) -> None:
-    """Create the topics that are missing: all, or those `source` writes. What is there is left as it is.
+async def declare(bootstrap_servers: str, source: str | None = None, *, topics: Iterable[Topic] = DECLARED, replication: int = 1, **connection: Any) -> None:
+    """Create the topics that are missing: all, or those `source` writes; return when every one can be used. What is there is left as it is.
 
-    `connection`: security settings of aiokafka's clients. Raises WrongTopic, and KafkaError when the cluster refuses.
+    `connection`: security settings of aiokafka's clients. Raises WrongTopic; KafkaError when the cluster refuses; TimeoutError after 30 s.
     """
-    wanted = [topic for topic in DECLARED if source in (None, topic.owner)]
+    wanted = [topic for topic in topics if source in (None, topic.owner)]
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, **connection)
     await admin.start()
     try:
-        existing = set(await admin.list_topics())  # asking for a topic by name could create it with the broker's defaults
-        missing = [topic for topic in wanted if topic.name not in existing]
-        await _create(admin, missing, replication)
-        there = [topic for topic in wanted if topic.name in existing]
-        found = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics([topic.name for topic in there])} if there else {}
+        leaders = await _leaders(admin)
+        await _create(admin, [topic for topic in wanted if topic.name not in leaders], replication)
+        async with asyncio.timeout(30):
+            while not all(_usable(topic, leaders.get(topic.name, [])) for topic in wanted):
+                await asyncio.sleep(0.05)  # the controller has made them; the brokers hear of it a moment later
+                leaders = await _leaders(admin)
     finally:
         await admin.close()
-    for topic in there:
-        if found[topic.name] != topic.partitions:
-            raise WrongTopic(f"{topic.name} has {found[topic.name]} partitions, not {topic.partitions}.")
+
+
+async def _leaders(admin: AIOKafkaAdminClient) -> dict[str, list[int]]:
+    # All topics are asked for: asking for one by name could create it with the broker's defaults.
+    return {topic["topic"]: [partition["leader"] for partition in topic["partitions"]] for topic in await admin.describe_topics()}
+
+
+def _usable(topic: Topic, leaders: list[int]) -> bool:
+    if leaders and len(leaders) != topic.partitions:
+        raise WrongTopic(f"{topic.name} has {len(leaders)} partitions, not {topic.partitions}.")
+    return bool(leaders) and min(leaders) >= 0
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: int) -> None:

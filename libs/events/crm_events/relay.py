@@ -47,6 +47,7 @@ class Pace:
     back_off_most: float = 5.0
     rows: int = 4_000
     rows_when_busy: int = 2_000
+    mark_every: int = checkpoints.MARK_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ class Relay:
                     ahead = await self._next(connection, rows[-1]["position"])
                 finally:
                     await sending
-                held = await checkpoints.move(connection, held, position=rows[-1]["position"], last=last, seconds=self._pace.lease)
+                held = await self._moved(connection, held, rows[-1]["position"], last)
                 self._metrics.published.inc(len(rows))
                 renewed, poll, rows = time.monotonic(), self._pace.poll_least, ahead
             else:
@@ -215,7 +216,11 @@ class Relay:
         position, last = await checkpoints.mark_at_or_below(connection, min(behind), PARTITIONS)
         log.error("relay.log_is_short", source=self._source, partitions=len(behind), lowest=min(behind), checkpoint=held.position, again_from=position)
         self._metrics.rewinds.inc()
-        return await checkpoints.move(connection, held, position=position, last=last, seconds=self._pace.lease)
+        return await self._moved(connection, held, position, last)
+
+    async def _moved(self, connection: "asyncpg.Connection[asyncpg.Record]", held: Checkpoint, position: int, last: Sequence[int]) -> Checkpoint:
+        pace = self._pace
+        return await checkpoints.move(connection, held, position=position, last=last, seconds=pace.lease, mark_every=pace.mark_every)
 
     async def _measure(self, connection: "asyncpg.Connection[asyncpg.Record]", held: Checkpoint | None = None) -> None:
         if held is not None and time.monotonic() - self._measured < 1.0:

@@ -50,9 +50,11 @@ async def lead(connection: Connection, source: str, owner: str, *, seconds: floa
     return None if row is None else Checkpoint(source, row["epoch"], row["position"], tuple(row["last"]))
 
 
-async def move(connection: Connection, held: Checkpoint, *, position: int, last: Sequence[int], seconds: float = LEASE_SECONDS) -> Checkpoint:
+async def move(
+    connection: Connection, held: Checkpoint, *, position: int, last: Sequence[int], seconds: float = LEASE_SECONDS, mark_every: int = MARK_EVERY
+) -> Checkpoint:
     """Set the cursor and lengthen the lease: forward after acknowledgements, back to a mark for a broker that lost records. `Fenced` when replaced."""
-    mark = position // MARK_EVERY > held.position // MARK_EVERY
+    mark = position // mark_every > held.position // mark_every
     moved = await connection.fetchval(_ADVANCE, held.source, held.epoch, held.position, position, list(last), seconds, mark)
     if moved != 1:
         raise Fenced(f"{held.source}: epoch {held.epoch} no longer leads at position {held.position}")

@@ -82,12 +82,17 @@ class Kafka:
         return self._detached.pid
 
     @property
-    def url(self) -> str:
-        """The bootstrap address, host:port; raises CannotStart before the first start."""
+    def listening(self) -> int:
+        """The port; raises CannotStart before the first start."""
         known = self._known()
         if known is None:
             raise CannotStart(f"{self.name} in {self.data_dir} was never started.")
-        return f"127.0.0.1:{known['port']}"
+        return known["port"]
+
+    @property
+    def url(self) -> str:
+        """The bootstrap address, host:port; raises CannotStart before the first start."""
+        return f"127.0.0.1:{self.listening}"
 
     def ready(self) -> bool:
         """Tell whether our broker runs and answers."""

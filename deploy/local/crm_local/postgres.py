@@ -73,6 +73,11 @@ class Postgres:
         return self._detached.pid
 
     @property
+    def listening(self) -> int:
+        """The port; raises CannotStart before the first start."""
+        return int(self._kept("port"))
+
+    @property
     def url(self) -> str:
         """The superuser's address of the database `postgres`; raises CannotStart before the first start."""
         return self.url_for("postgres", "postgres", self._kept("password"))

@@ -1,0 +1,145 @@
+"""How does the whole backbone come up on one machine, and go down again?"""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from crm_events import topics
+
+from crm_local import addresses, databases, issuing
+from crm_local.addresses import Addresses
+from crm_local.failures import CannotStart
+from crm_local.kafka import Kafka
+from crm_local.keyring import keyring
+from crm_local.parts import PARTS, SERVICES, VAULT, Part
+from crm_local.postgres import Postgres
+from crm_local.processes import Detached, alone
+from crm_local.running import Running
+from crm_local.telling import Surroundings, environment, program
+
+T = TypeVar("T")
+_TRIES = 3
+_OWNERS = (*SERVICES, VAULT)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The backbone in one data directory. `say` gets a line for a person at each step."""
+
+    data_dir: Path
+    say: Callable[[str], None] = lambda line: None
+
+    def up(self, *, fresh_ports: bool = False) -> Surroundings:
+        """Start what does not run, restart what runs old code or settings, and return when all of it is ready. Raises CannotStart."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with alone(self.data_dir / "stack.lock"):
+            around = self._ground(addresses.choose(self.data_dir, fresh=fresh_ports))
+            for attempt in range(1, _TRIES + 1):
+                stale = [part for part in PARTS if not self.running(part).current(environment(part, around))]
+                try:
+                    self._renew(stale, around)
+                except CannotStart:
+                    lost = [part.name for part in PARTS if around.addresses.fresh and self.running(part).lost_its_port()]
+                    if not lost or attempt == _TRIES:
+                        raise
+                    around = self._at(around.addresses.moved(lost), around.server_url, around.bootstrap)
+                else:
+                    break
+            return around
+
+    def down(self) -> None:
+        """Stop every process of the stack, those that serve before those they stand on; data stays."""
+        with alone(self.data_dir / "stack.lock"):
+            _each(lambda part: self.running(part).process.stop(), PARTS)
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(lambda server: server.stop(), (self.postgres(), self.kafka())))
+            addresses.forget(self.data_dir)
+
+    def running(self, part: Part) -> Running:
+        """Return the part as it is in this data directory."""
+        return Running(part, self.data_dir)
+
+    def postgres(self, port: int | None = None) -> Postgres:
+        """Return the stack's own PostgreSQL."""
+        return Postgres(self.data_dir / "postgres", port)
+
+    def kafka(self, port: int | None = None) -> Kafka:
+        """Return the stack's own Kafka."""
+        return Kafka(self.data_dir / "kafka", port)
+
+    def _ground(self, wanted: Addresses) -> Surroundings:
+        """Start the servers, unless others are given, with databases and topics in them."""
+        fixed = {name: None if wanted.fresh else wanted.ports[name] for name in ("postgres", "kafka")}
+        with ThreadPoolExecutor(2) as pool:
+            starting = pool.submit(self._postgres_url, fixed["postgres"]), pool.submit(self._bootstrap, fixed["kafka"])
+            server_url, bootstrap = (start.result() for start in starting)
+        around = self._at(wanted, server_url, bootstrap)
+        asyncio.run(_furnish(around))
+        return around
+
+    def _at(self, chosen: Addresses, server_url: str, bootstrap: str) -> Surroundings:
+        addresses.keep(self.data_dir, chosen)
+        ring = keyring(self.data_dir, [owner.database for owner in _OWNERS])
+        return Surroundings(server_url, bootstrap, issuing.public_keys(self.data_dir), ring, chosen)
+
+    def _postgres_url(self, port: int | None) -> str:
+        given = os.environ.get("DATABASE_URL")
+        if given:
+            self.say("PostgreSQL: the one of DATABASE_URL.")
+            return given
+        server = self.postgres(port)
+        server.start()
+        self.say(f"PostgreSQL: ready on 127.0.0.1:{server.listening}.")
+        return server.url
+
+    def _bootstrap(self, port: int | None) -> str:
+        given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+        if given:
+            self.say("Kafka: the one of KAFKA_BOOTSTRAP_SERVERS.")
+            return given
+        broker = self.kafka(port)
+        broker.start()
+        self.say(f"Kafka: ready on {broker.url}.")
+        return broker.url
+
+    def _renew(self, stale: list[Part], around: Surroundings) -> None:
+        _each(lambda part: self.running(part).process.stop(), stale)
+        _each(lambda name: self._migrate(name, around), sorted({part.service for part in stale}))
+        started = {part.name: self.running(part).start(environment(part, around)) for part in stale}
+
+        def await_ready(part: Part) -> None:
+            running = self.running(part)
+            process: Detached = started.get(part.name) or running.process
+            running.await_ready(process, around.addresses.url(part.name))
+            self.say(f"{part.name}: {'started' if part.name in started else 'runs'}, ready on {around.addresses.url(part.name)}.")
+
+        _each(await_ready, PARTS)
+
+    def _migrate(self, service: str, around: Surroundings) -> None:
+        part = next(part for part in PARTS if part.service == service)
+        log = self.data_dir / "logs" / f"{service}-migrate.log"
+        log.parent.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [program(service), "migrate"], env=environment(part, around), cwd=self.data_dir, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+        log.write_text(done.stdout + done.stderr)
+        if done.returncode:
+            raise CannotStart(f"`{service} migrate` failed (exit code {done.returncode}), see {log}:\n{(done.stdout + done.stderr)[-2000:]}")
+
+
+def _each(act: Callable[[T], None], over: Sequence[T]) -> None:
+    """Do it for each at once; the first failure is raised when all are done."""
+    with ThreadPoolExecutor(max(1, len(over))) as pool:
+        list(pool.map(act, over))
+
+
+async def _furnish(around: Surroundings) -> None:
+    await asyncio.gather(
+        databases.provide(around.server_url, _OWNERS, around.ring.passwords),
+        topics.declare(around.bootstrap),
+    )

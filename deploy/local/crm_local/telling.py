@@ -1,0 +1,54 @@
+"""What is each process told in its environment? Secrets go this way only: a command line can be read by everybody on the machine."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from crm_local.addresses import Addresses
+from crm_local.databases import url_of
+from crm_local.keyring import Keyring
+from crm_local.parts import VAULT, Part, service
+
+# What a person may set for all processes of the stack; anything else of the caller's environment (PORT, HOST, …) stays outside.
+_PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "LOG_LEVEL", "CORS_ORIGINS", "RATE_LIMIT", "MAX_IN_FLIGHT", "RELAY", "TIMER", "FOLLOW")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where everything is that a process of the stack needs."""
+
+    server_url: str
+    bootstrap: str
+    jwks: Path
+    ring: Keyring
+    addresses: Addresses
+
+    def database_url(self, name: str) -> str:
+        """Return the address of the database of the service of that name."""
+        owner = VAULT if name == VAULT.name else service(name)
+        return url_of(self.server_url, owner, self.ring.passwords[owner.database])
+
+
+def environment(part: Part, around: Surroundings, outside: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the whole environment of the process."""
+    told = {name: outside[name] for name in _PASSED_ON if name in outside}
+    told |= {
+        "ENVIRONMENT": "development",
+        "DATABASE_URL": around.database_url(part.service),
+        "KAFKA_BOOTSTRAP_SERVERS": around.bootstrap,
+        "INDEX_KEY": around.ring.index_key,
+        "AUTH_JWKS": str(around.jwks),
+        "HOST": "127.0.0.1",
+        part.port_setting: str(around.addresses.ports[part.name]),
+        "PYTHONUNBUFFERED": "1",
+    }
+    if part.role != "projector":  # it copies sealed text and must not be able to open it
+        told |= {"VAULT_DATABASE_URL": around.database_url(VAULT.name), "MASTER_KEY": around.ring.master_key}
+    return told
+
+
+def program(name: str) -> Path:
+    """Return the console script of that name in the environment this stack was installed into."""
+    return Path(sys.executable).parent / name

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import asyncpg
+from crm_events.lease import Connection
 
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
@@ -35,7 +35,7 @@ def line(row: Sequence[Any]) -> str:
     return "\t".join(map(_text, row)) + "\n"
 
 
-async def copy(connection: asyncpg.Connection, table: str, columns: Sequence[str], lines: Iterable[str], *, schema: str | None = None) -> int:
+async def copy(connection: Connection, table: str, columns: Sequence[str], lines: Iterable[str], *, schema: str | None = None) -> int:
     """Append lines made by `line` to a table; the number of rows written. A duplicate key is an error: nothing is ever written twice in silence."""
 
     async def chunks() -> Any:

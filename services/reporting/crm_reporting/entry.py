@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import asyncpg
 import orjson
 from crm_events.envelope import Envelope
 from crm_events.event import utc_text
@@ -62,7 +63,7 @@ JOURNAL_COLUMNS = """source, partition, position, event_id::text, type, schema_v
     to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as recorded_at, payload"""
 
 
-def entry_of_row(row: Mapping[str, Any]) -> Entry:
+def entry_of_row(row: asyncpg.Record) -> Entry:
     """A row of the journal, selected by `JOURNAL_COLUMNS`, read. Raises as `payload_of`."""
     return Entry(
         row["source"],

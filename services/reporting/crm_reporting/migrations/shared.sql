@@ -25,17 +25,6 @@ create table journal (                              -- every event as received; 
 );
 create index journal_customer on journal (customer_id, source, position);
 
-create table alien (                                -- records without our headers: kept, counted, outside the chain
-  topic text not null,
-  partition smallint not null,
-  record_offset bigint not null,
-  received_at timestamptz not null default clock_timestamp(),
-  key bytea,
-  headers text not null,
-  value bytea,
-  primary key (topic, partition, record_offset)
-);
-
 create table reference_input (                      -- one version of one input: policy, calendar, programme, cost rate, target
   source text not null,
   position bigint not null,

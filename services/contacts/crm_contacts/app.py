@@ -1,0 +1,43 @@
+"""What is the contacts service made of? Its streams, its routes, and the worker that forgets customers."""
+
+import asyncio
+from uuid import UUID
+
+from crm_chassis.writer import writer_app
+from crm_events.store.store import EventStore
+from fastapi import FastAPI
+from starlette.datastructures import State
+
+from crm_contacts import consents_api, contacts_api, erasures_api, identifiers_api, interactions_api, merges_api, relationships_api
+from crm_contacts.cluster import clusters
+from crm_contacts.eraser import Eraser
+from crm_contacts.identifiers import warm_up
+from crm_contacts.interaction import INTERACTIONS
+from crm_contacts.relationship import RELATIONSHIPS
+from crm_contacts.settings import ContactsSettings
+from crm_contacts.streams import CONTACTS
+
+AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS)
+ROUTERS = tuple(each.router for each in (identifiers_api, contacts_api, consents_api, interactions_api, relationships_api, merges_api, erasures_api))
+
+
+def contacts_app(settings: ContactsSettings) -> FastAPI:
+    """The service, ready to be served."""
+    warm_up()
+    return writer_app(
+        name="contacts",
+        title="Contacts: who the customer is, how they may be reached, and what passed between us",
+        settings=settings,
+        aggregates=AGGREGATES,
+        routers=ROUTERS,
+        cluster=_members,
+        extra_background={"eraser": _erase},
+    )
+
+
+async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
+    return set((await clusters(store, [customer_id]))[customer_id].members)
+
+
+async def _erase(state: State, stop: asyncio.Event) -> None:
+    await Eraser(state.store).run(stop)

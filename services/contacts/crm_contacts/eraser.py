@@ -1,0 +1,90 @@
+"""Who destroys the keys of customers to be forgotten, and when is it true that they are gone?
+
+Driven by the rows alone: whatever step a process died in, the next leader finds the row in the state it was left in, and each step may be done twice.
+
+    erasing, no row in destroyed_key   →  vault.destroy, claims deleted, row written
+    erasing, row older than the caches →  privacy.erased
+"""
+
+import asyncio
+import os
+import socket
+from datetime import timedelta
+from uuid import UUID, uuid4, uuid5
+
+import asyncpg
+import structlog
+from crm_events import lease
+from crm_events.command import Command
+from crm_events.store.store import EventStore
+from crm_events.vault import TTL
+
+from crm_contacts.erasure import confirm_erasure
+from crm_contacts.streams import CONTACTS, MERGE
+
+POLL = 0.5  # seconds between looks; one query on a partial index that is nearly always empty
+TAKE = 500
+SETTLED = timedelta(seconds=2 * TTL)  # after this no process can have the key in its cache, even one that asked just before
+LEASE = 10.0  # seconds
+
+_TO_DESTROY = "select stream_id from streams s where erasing and not exists (select 1 from destroyed_key d where d.customer_id = s.stream_id) limit $1"
+_SETTLED = """
+select s.stream_id, s.erasure, d.key_id from streams s join destroyed_key d on d.customer_id = s.stream_id
+where s.erasing and d.noted_at <= clock_timestamp() - $1::interval limit $2
+"""
+_NOTE = "insert into destroyed_key (customer_id, key_id) select * from unnest($1::uuid[], $2::uuid[]) on conflict (customer_id) do nothing"
+
+log = structlog.get_logger(__name__)
+
+
+class Eraser:
+    """One works at a time, by lease. `settled`: how long after the destruction a key can still be in some process's memory."""
+
+    def __init__(self, store: EventStore, *, settled: timedelta = SETTLED) -> None:
+        self._store, self._settled = store, settled
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._lease: lease.Lease | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`. A database or vault that is away is waited for; the rows keep what is to be done."""
+        while not stop.is_set():
+            try:
+                if await self._leads():
+                    await self.tick()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("erasures wait", error=type(error).__name__)
+            await _wait(stop, POLL)
+
+    async def tick(self) -> int:
+        """Destroy what is to be destroyed, confirm what is settled; how many contacts were confirmed."""
+        await self._destroy()
+        rows = await self._store.pool.fetch(_SETTLED, self._settled, TAKE)
+        for row in rows:
+            await self._confirm(row["stream_id"], row["erasure"], row["key_id"])
+        return len(rows)
+
+    async def _confirm(self, member: UUID, request_id: UUID, key_id: UUID) -> None:
+        command = Command(uuid5(request_id, str(member)), b"erased", "timer")
+        await self._store.handle(CONTACTS, member, command, lambda contact, _: confirm_erasure(contact, request_id=request_id, key_ids=[key_id]))
+
+    async def _destroy(self) -> None:
+        members = [row["stream_id"] for row in await self._store.pool.fetch(_TO_DESTROY, TAKE)]
+        if not members:
+            return
+        # The command released what the contact claims today; this also drops words of former names, and what an older release normalised otherwise.
+        await self._store.pool.execute("delete from claims where holder = any($1::uuid[]) and scope <> $2", members, MERGE)
+        destroyed = await self._store.vault.destroy(members)
+        await self._store.pool.execute(_NOTE, [each.subject for each in destroyed], [each.key_id for each in destroyed])
+
+    async def _leads(self) -> bool:
+        async with self._store.pool.acquire() as connection:
+            if self._lease is None or not await lease.renew(connection, self._lease, seconds=LEASE):
+                self._lease = await lease.acquire(connection, "eraser", self._owner, seconds=LEASE)
+        return self._lease is not None
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

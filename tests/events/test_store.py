@@ -2,6 +2,8 @@
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -9,7 +11,7 @@ import asyncpg
 import pytest
 from crm_events.deciding import Fact
 from crm_events.language.contacts import NeedRecorded, NoteAdded, OwnerAssigned
-from crm_events.refusals import AlreadyExists, Gone, KeyReused, NotFound, Rejected, Taken, Unavailable, VersionConflict
+from crm_events.refusals import AlreadyExists, Gone, KeptMoving, KeyReused, NotFound, Rejected, Taken, Unavailable, VersionConflict
 from crm_events.sealing import is_sealed, unseal
 from crm_events.store.append import Append, Appender
 from crm_events.store.metrics import StoreMetrics
@@ -62,10 +64,33 @@ async def test_a_refused_command_is_decided_anew_when_sent_again(store: EventSto
 
 
 async def test_a_command_without_events_is_remembered_only_if_it_has_a_key(store: EventStore) -> None:
-    for keyed in (True, False):
-        done = await store.handle(JARS, uuid.uuid4(), command(keyed=keyed), lambda jar, now: [])
+    for name, keyed in (("with a key", True), ("without", False)):
+        done = await store.handle(JARS, uuid.uuid4(), command(name, keyed=keyed), lambda jar, now: [])
         assert not done.changed and done.part.version == 0
-    assert await store.pool.fetchval("select count(*) from commands") == 1
+    assert await store.pool.fetchval("select array_agg(command_id) from commands") == [command("with a key").id]
+
+
+@asynccontextmanager
+async def appends_wait(url: str) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Nothing is appended inside the block until it ends; gives a way to wait until so many appends queue."""
+    holder = await asyncpg.connect(url)
+    await holder.execute("select pg_advisory_lock(7001)")
+
+    async def queued(count: int) -> None:
+        while await holder.fetchval("select count(*) from pg_locks where locktype = 'advisory' and not granted") < count:
+            await asyncio.sleep(0)
+
+    yield queued
+    await holder.close()
+
+
+async def test_one_command_sent_through_two_processes_is_stored_once(url: str, store: EventStore) -> None:
+    async with opened(url) as other:
+        async with appends_wait(url) as queued:
+            sent = [asyncio.create_task(each.handle(JARS, uuid.uuid4(), command("a"), lambda jar, now: [])) for each in (store, other)]
+            await queued(2)
+        done = await asyncio.gather(*sent)
+    assert sorted(each.replayed for each in done) == [False, True]
 
 
 async def test_forty_commands_at_once_on_one_stream_all_count(store: EventStore) -> None:
@@ -80,6 +105,7 @@ async def test_two_processes_on_one_stream_lose_nothing(url: str, store: EventSt
     async with opened(url) as other:
         done = await asyncio.gather(*(each.handle(JARS, jar, command(), note()) for _ in range(15) for each in (store, other)), return_exceptions=True)
         won = [each for each in done if not isinstance(each, Exception)]
+        assert {type(each) for each in done if isinstance(each, Exception)} <= {KeptMoving}
         assert sorted(each.part.version for each in won) == list(range(1, len(won) + 1)) and len(won) >= 15
         assert (await store.read(JARS, jar)).version == len(won)
         assert (await verify(other)).differences == []
@@ -115,32 +141,22 @@ async def test_a_command_over_two_streams_is_done_whole_or_not_at_all(store: Eve
 
 
 async def test_a_check_only_stream_must_stand_still(url: str, store: EventStore) -> None:
-    watched, moved = uuid.uuid4(), uuid.uuid4()
+    watched, moved, asked = uuid.uuid4(), uuid.uuid4(), list[int]()
     await store.handle(JARS, watched, command(), note())
-    asked = []
+
+    def decide(jars: list[Jar], now: datetime) -> list[list[JarEvent]]:
+        asked.append(jars[1].notes)
+        return [note()(jars[0], now), []]
 
     async with opened(url) as other:
-
-        async def targets() -> list[Target]:
-            return [Target(JARS, moved), Target(JARS, watched)]
-
-        def decide(jars: list[Jar], now: datetime) -> list[list[JarEvent]]:
-            asked.append(jars[1].notes)
-            return [note()(jars[0], now), []]
-
-        holding = await asyncpg.connect(url)
-        await holding.execute("select pg_advisory_lock(7001)")  # the append waits here, after it has loaded
-        command_over_two = asyncio.create_task(store.handle_all(command(), targets, decide))
-        while not asked:
-            await asyncio.sleep(0)
-        racing = asyncio.create_task(other.handle(JARS, watched, command(), note()))
-        while not await holding.fetchval("select count(*) = 2 from pg_locks where locktype = 'advisory' and not granted"):
-            await asyncio.sleep(0)
-        await holding.close()
-        await asyncio.gather(command_over_two, racing)
-    assert asked[-1] == 2 or asked == [1], "decided again where the watched stream moved first"
-    first = await store.pool.fetchval("select stream_id from events where position = 2")
-    assert asked == ([1, 2] if first == watched else [1])
+        async with appends_wait(url) as queued:
+            first = asyncio.create_task(other.handle(JARS, watched, command(), note()))
+            await queued(1)
+            second = asyncio.create_task(store.handle_all(command(), [Target(JARS, moved), Target(JARS, watched)], decide))
+            await queued(2)
+        await asyncio.gather(first, second)
+    assert asked == [1, 2], "loaded before the watched stream moved, so decided again"
+    assert (await store.read(JARS, watched)).version == 2
 
 
 async def test_what_was_due_comes_before_what_is_decided(store: EventStore) -> None:
@@ -210,16 +226,12 @@ async def test_verify_names_a_row_that_is_not_the_fold_of_its_events(store: Even
 async def test_a_command_whose_connection_dies_in_mid_commit_is_stored_once(url: str, store: EventStore) -> None:
     jar = uuid.uuid4()
     await store.handle(JARS, jar, command(), note())
-    holding = await asyncpg.connect(url)
-    await holding.execute("select pg_advisory_lock(7001)")
-    waiting = asyncio.create_task(store.handle(JARS, jar, command("a"), note()))
-    while not (backend := await holding.fetchval("select pid from pg_locks where locktype = 'advisory' and not granted")):
-        await asyncio.sleep(0)
-    store._appender._connection.terminate()  # the client is gone, its backend still waits for the lock and will commit
-    await holding.execute("select pg_advisory_unlock(7001)")
+    async with appends_wait(url) as queued:
+        waiting = asyncio.create_task(store.handle(JARS, jar, command("a"), note()))
+        await queued(1)
+        store._appender._connection.terminate()  # the client is gone; its backend still waits for the lock, and will commit
     assert (await waiting).part.version == 2
-    assert backend and await positions(store) == [1, 2]
-    await holding.close()
+    assert await positions(store) == [1, 2]
 
 
 async def test_a_restored_database_takes_no_writes(store: EventStore) -> None:

@@ -20,10 +20,8 @@ class Answer(Response):
 
     media_type = "application/json"
 
-    @property
-    def problem(self) -> bool:
-        """Whether this is no answer but a problem."""
-        return self.status_code >= 400
+    def __init__(self, content: bytes | None = None, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(content, status_code, {"Cache-Control": "private, no-cache", **(headers or {})})  # a cache must ask again: scopes differ
 
 
 def _plain(value: object) -> object:

@@ -9,13 +9,14 @@ from uuid import UUID
 
 import orjson
 from fastapi import FastAPI, Request, Security
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from crm_chassis.answer import Answer, to_json
 from crm_chassis.call import Call, caller, customers_of
 from crm_chassis.dispatch import Operation, operations_of
+from crm_chassis.misfit import of_values
 from crm_chassis.openapi import problems
 from crm_chassis.order import groups
 from crm_chassis.problem_answer import tell
@@ -89,24 +90,27 @@ async def _answer(batch: _Batch, told: dict[str, Any] | None) -> bytes:
     try:
         if told is None:
             raise Problem("malformed", "The line is no command: a JSON object with `operation`, `key`, `path`, `body`.")
-        line = Line.model_validate(clean(told))
+        try:
+            line = Line.model_validate(told)
+        except ValidationError as error:
+            raise Problem("invalid-request", members={"errors": of_values(error, told)}) from None
         operation = line.operation
         known = batch.operations.get(operation)
         if known is None:
             raise Problem("invalid-request", members={"errors": [{"pointer": "/operation", "code": "unknown", "detail": "This service has no such command."}]})
         customers = await batch.allowed(known.scopes)
         staff = customers is None
-        return _line(key, await known.run(_call(batch.call, known, line, customers), line.path, line.body))
+        body = clean(line.body) if line.body is not None else None
+        return _line(key, await known.run(_call(batch.call, known, line, body, customers), clean(line.path), body))
     except Exception as error:  # noqa: BLE001  a line stands alone: whatever it raises is its own answer
-        body = told.get("body") if told and operation else told
-        problem = problem_of(error, Asked(staff=staff, writes=True, body=body))
+        problem = problem_of(error, Asked(staff=staff, writes=True, body=told.get("body") if told else None))
         if problem.status >= 500:
             tell(problem, error, operation=operation)
         shown = problem.body(instance=PATH, request_id=batch.call.request_id)
         return to_json({"key": key, "status": problem.status, "problem": shown}) + b"\n"
 
 
-def _call(shared: Call, operation: Operation, line: Line, customers: frozenset[UUID] | None) -> Call:
+def _call(shared: Call, operation: Operation, line: Line, body: object, customers: frozenset[UUID] | None) -> Call:
     headers = Headers({"idempotency-key": line.key} if line.key is not None else {})
     return Call(
         chassis=shared.chassis,
@@ -115,7 +119,7 @@ def _call(shared: Call, operation: Operation, line: Line, customers: frozenset[U
         method=operation.method,
         path=line.path,
         headers=headers,
-        raw=line.body,
+        raw=body,
         customers=customers,
         traceparent=shared.traceparent,
         request_id=shared.request_id,

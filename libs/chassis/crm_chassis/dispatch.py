@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from crm_chassis.answer import Answer
 from crm_chassis.call import Call, Caller
+from crm_chassis.misfit import of_values
 from crm_chassis.operations import Endpoint, StrictRoute
 from crm_chassis.problems import Problem
 
@@ -40,7 +41,10 @@ class Operation:
         if wrong:
             raise Problem("invalid-request", members={"errors": wrong})
         if self.model is not None and self.body is not None:
-            arguments[self.body] = self.model.validate_python(body)
+            try:
+                arguments[self.body] = self.model.validate_python(body)
+            except ValidationError as error:
+                raise Problem("invalid-request", members={"errors": of_values(error, body)}) from None
         elif body:
             raise Problem("invalid-request", members={"errors": [{"pointer": "", "code": "extra_forbidden", "detail": "This operation takes no body."}]})
         answer = await self.endpoint(**arguments)

@@ -48,7 +48,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *added]
+                message["headers"] = [*message["headers"], *added, *scope.get("crm.limits", ())]
             await send(message)
 
         counted = scope["path"] not in UNCOUNTED
@@ -88,7 +88,8 @@ class Edge:
         if length.isdecimal() and len(length) < 20 and int(length) > _limit(scope):
             raise Problem("body-too-large")
         if self._rate is not None:
-            self._rate.spend(headers.get("authorization"))
+            left = self._rate.spend(headers.get("authorization"))
+            scope["crm.limits"] = [(b"ratelimit-policy", self._rate.policy.encode()), (b"ratelimit", f'"default";r={left};t=60'.encode())]
 
 
 def _limit(scope: Scope) -> int:

@@ -1,9 +1,9 @@
 """Which public keys may sign a token? The issuer's JWKS, from a file or an URL, read again when it is old or a key is unknown."""
 
+import asyncio
 import time
 from pathlib import Path
 
-import anyio
 import httpx2
 import jwt
 import orjson
@@ -23,7 +23,7 @@ class Keys:
         self._source = source
         self._keys: dict[str, jwt.PyJWK] = {}
         self._read_at = self._tried_at = float("-inf")
-        self._lock = anyio.Lock()
+        self._lock = asyncio.Lock()
 
     async def get(self, kid: str | None) -> jwt.PyJWK | None:
         """The key of that id; without an id the only key there is. None if unknown. Unavailable if no key was ever read."""
@@ -52,7 +52,7 @@ class Keys:
 
     async def _fetch(self) -> bytes:
         if not self._source.startswith(("http://", "https://")):
-            return await anyio.Path(Path(self._source)).read_bytes()
+            return await asyncio.to_thread(Path(self._source).read_bytes)
         async with httpx2.AsyncClient(timeout=5.0) as client:
             answer = await client.get(self._source)
             return answer.raise_for_status().content

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 _MOST = 50  # a list of a thousand wrong lines needs no thousand answers
 _QUIET = {  # messages in which pydantic quotes a piece of the input
     "uuid_parsing": "Input should be a UUID.",
@@ -22,6 +24,11 @@ _QUIET = {  # messages in which pydantic quotes a piece of the input
 def of_request(errors: Iterable[Any], body: Any) -> list[dict[str, str]]:
     """`{"pointer"|"parameter", "code", "detail"}` for each error; the body is only looked at to tell real path elements from the validator's own."""
     return [_one(error, body) for error, _ in zip(errors, range(_MOST), strict=False)]
+
+
+def of_values(error: ValidationError, body: Any) -> list[dict[str, str]]:
+    """The same for a model validated by hand from `body`."""
+    return of_request([{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)], body)
 
 
 def _one(error: Any, body: Any) -> dict[str, str]:

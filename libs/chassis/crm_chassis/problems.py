@@ -9,6 +9,7 @@ import asyncpg
 import jwt
 from asyncpg import exceptions as pg
 from crm_events import refusals
+from crm_events.registry import REGISTRY
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
@@ -16,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from crm_chassis.misfit import of_request
+from crm_chassis.misfit import of_request, of_values
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -112,6 +113,7 @@ _CONNECTION = (
 )
 
 
+_EVENTS = frozenset(kind.model.__name__ for kind in REGISTRY.values())
 _UNKNOWN = {"outcome": "unknown"}  # the same key tells
 
 
@@ -126,8 +128,8 @@ def problem_of(exc: BaseException, asked: Asked) -> Problem:
             return _refused(exc, asked)
         case RequestValidationError():
             return _misfit(of_request(exc.errors(), exc.body))
-        case ValidationError():
-            return _misfit(of_request([{**error, "loc": ("body", *error["loc"])} for error in exc.errors(include_url=False)], asked.body))
+        case ValidationError() if exc.title in _EVENTS:  # the rule took it, but its event cannot hold it: too long, too many
+            return _misfit(of_values(exc, asked.body))
         case HTTPException():
             return _http(exc)
         case ClientDisconnect():

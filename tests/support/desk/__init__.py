@@ -1,0 +1,1 @@
+"""A service of one toy aggregate, on which the chassis is tested."""

@@ -1,0 +1,59 @@
+"""What is the loyalty service made of? Its streams, its routes, and what it hears from contacts."""
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+from crm_chassis.writer import writer_app
+from crm_events.consuming.record import Record
+from crm_events.follower import CustomerEdges, cluster
+from crm_events.lease import Connection
+from crm_events.store.store import EventStore
+from fastapi import FastAPI
+from starlette.datastructures import State
+
+from crm_loyalty import members_api, programmes_api, redemptions_api, transactions_api
+from crm_loyalty.member import MEMBERS
+from crm_loyalty.programme import PROGRAMMES
+from crm_loyalty.settings import LoyaltySettings
+from crm_loyalty.transaction import TRANSACTIONS
+
+AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS)
+ROUTERS = tuple(each.router for each in (programmes_api, members_api, transactions_api, redemptions_api))
+
+# A card's hash would find an erased customer again; a document's number is no person's.
+_FORGET_CARDS = "delete from claims where scope = 'card' and holder in (select stream_id from streams where customer_id = $1 and type = 'member')"
+
+
+def loyalty_app(settings: LoyaltySettings) -> FastAPI:
+    """The service, ready to be served."""
+    return writer_app(
+        name="loyalty",
+        title="Loyalty: what customers bought, and the points they earned and spent",
+        settings=settings,
+        aggregates=AGGREGATES,
+        routers=ROUTERS,
+        cluster=_members,
+        extra_background={"edges": _follow},
+    )
+
+
+async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
+    return set(await cluster(store.pool, customer_id))
+
+
+async def _follow(state: State, stop: asyncio.Event) -> None:
+    """Which customers were merged, and who is to be forgotten."""
+    settings: LoyaltySettings = state.settings
+    follower = CustomerEdges(
+        group="loyalty-edges",
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        connect=lambda: asyncpg.connect(settings.database_url),
+        registry=state.chassis.registry,
+        more={"privacy.erasure_requested": _forget},
+    )
+    await follower.run(stop)
+
+
+async def _forget(connection: Connection, record: Record) -> None:
+    await connection.execute(_FORGET_CARDS, record.key)

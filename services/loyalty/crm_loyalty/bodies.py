@@ -1,0 +1,198 @@
+"""What may be asked of loyalty? The commands' bodies, with the limits that keep every sum inside 64 bits."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from crm_chassis.body import Body, Told
+from crm_events.event import Code, Currency
+from crm_events.language.loyalty import AdjustmentReason
+from crm_events.language.programme import Basis, Downgrade, Rounding, WindowKind
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+
+LINES = 500
+Price = Annotated[int, Field(ge=0, le=10**12, description="minor units, for one unit of the goods")]
+Quantity = Annotated[int, Field(ge=1, le=1_000_000)]
+SomePoints = Annotated[int, Field(ge=1, le=10**12)]
+Amount = Annotated[int, Field(ge=1, le=10**12, description="minor units")]
+Multiplier = Annotated[str, Field(pattern=r"^\d{1,6}(\.\d{1,6})?$", description="a decimal number as text")]
+
+
+def _of_our_time(moment: datetime) -> datetime:
+    if not 1900 <= moment.year < 2200:
+        raise ValueError("The year lies outside 1900 to 2199.")
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+OfOurTime = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
+
+
+class Happened(Told):
+    """A fact with its own time."""
+
+    @model_validator(mode="after")
+    def _in_living_memory(self) -> "Happened":
+        if self.occurred_at is not None:
+            _of_our_time(self.occurred_at)
+        return self
+
+
+class WhenBody(Body):
+    """Which purchases a rule is for; an empty list admits all."""
+
+    categories: Annotated[tuple[Code, ...], Field(max_length=200)] = ()
+    skus: Annotated[tuple[Code, ...], Field(max_length=200)] = ()
+    brands: Annotated[tuple[Code, ...], Field(max_length=200)] = ()
+    channels: Annotated[tuple[Code, ...], Field(max_length=50)] = ()
+    outlets: Annotated[tuple[Code, ...], Field(max_length=200)] = ()
+    tiers: Annotated[tuple[Code, ...], Field(max_length=20)] = ()
+    min_amount: Annotated[int, Field(ge=0, le=10**15)] = 0
+
+
+class PointsPerBody(Body):
+    """So many points for so many minor units."""
+
+    points: Annotated[int, Field(ge=1, le=1_000_000)]
+    amount: Amount
+
+
+class RuleBody(Body):
+    """One earning rule."""
+
+    id: Code
+    when: WhenBody = WhenBody()
+    basis: Basis
+    points_per: PointsPerBody
+    multiplier: Multiplier = "1"
+    rounding: Rounding = "floor"
+    stop: bool = False
+
+
+class ExpiryBody(Body):
+    """Whole calendar months after the points were earned; null: never."""
+
+    months: Annotated[int, Field(ge=1, le=1200)] | None
+
+
+class WindowBody(Body):
+    """The months whose points make a tier."""
+
+    kind: WindowKind
+    months: Annotated[int, Field(ge=1, le=120)]
+
+
+class TierBody(Body):
+    """A tier, reached from so many points."""
+
+    name: Code
+    from_points: Annotated[int, Field(ge=0, le=10**12)]
+    window: WindowBody
+
+
+class PointValueBody(Body):
+    """So many points are worth so many minor units."""
+
+    points: Annotated[int, Field(ge=1, le=1_000_000)]
+    amount: Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class ProgrammeBody(Body):
+    """A programme, whole. `valid_from`: default now; the past is allowed, so that imports are judged by it."""
+
+    currency: Currency
+    earning: Annotated[tuple[RuleBody, ...], Field(max_length=50)]
+    pending_days: Annotated[int, Field(ge=0, le=3650)]
+    expiry: ExpiryBody
+    tiers: Annotated[tuple[TierBody, ...], Field(max_length=20)]
+    downgrade: Downgrade = "recalculated"
+    grace_days: Annotated[int, Field(ge=0, le=366)] = 0
+    point_value: PointValueBody
+    valid_from: OfOurTime | None = None
+
+
+class EnrolmentBody(Happened):
+    """A new member. Without a programme purchases are kept and nothing is earned."""
+
+    id: UUID | None = None
+    customer_id: UUID
+    programme: Code | None = None
+    card_number: Annotated[str, Field(min_length=1, max_length=64, pattern=r"\w")] | None = None
+    channel: Code | None = None
+
+
+class LineBody(Body):
+    """One line of a document. A total that is no multiple of the quantity is sent as two lines."""
+
+    sku: Code
+    category: Code
+    brand: Code | None = None
+    quantity: Quantity
+    list_price: Price
+    paid_price: Price
+    unit_cost: Price | None = None
+
+
+class TransactionBody(Happened):
+    """A purchase. `currency`: needed where no programme says it."""
+
+    id: UUID | None = None
+    document: Code
+    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=LINES)]
+    currency: Currency | None = None
+    channel: Code
+    seller_id: Code | None = None
+    outlet: Code | None = None
+    discount_reason: Code | None = None
+    delivery: Code | None = None
+
+
+class BackBody(Body):
+    """So many of a line, by its number in the transaction."""
+
+    line: Annotated[int, Field(ge=1, le=LINES)]
+    quantity: Quantity
+
+
+class ReturnBody(Happened):
+    """Goods that came back."""
+
+    transaction_id: UUID
+    lines: Annotated[tuple[BackBody, ...], Field(min_length=1, max_length=LINES)]
+    reason: Code | None = None
+
+    @model_validator(mode="after")
+    def _each_line_once(self) -> "ReturnBody":
+        if len({each.line for each in self.lines}) < len(self.lines):
+            raise ValueError("Name each line once, with all that came back of it.")
+        return self
+
+
+class ReservationBody(Happened):
+    """Points to hold."""
+
+    points: SomePoints
+    reward: Code | None = None
+
+
+class ConfirmationBody(Happened):
+    """The redemption was done."""
+
+
+class CancellationBody(Happened):
+    """The redemption was not done, or is taken back."""
+
+    reason: Code | None = None
+
+
+class AdjustmentBody(Happened):
+    """Points given or taken by hand."""
+
+    points: Annotated[int, Field(ge=-(10**12), le=10**12)]
+    reason: AdjustmentReason
+    cause_event_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> "AdjustmentBody":
+        if self.points == 0:
+            raise ValueError("Give or take at least one point.")
+        return self

@@ -1,0 +1,114 @@
+"""What do a purchase, a return and an adjustment do to a member's points?"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from crm_events.deciding import Fact, Happened
+from crm_events.language.loyalty import AdjustmentReason, MemberEvent, PointsAdjusted, PointsEarned, PointsReversed, RuleUsed
+from crm_events.language.programme import ProgrammePublished
+from crm_events.refusals import Rejected
+
+from crm_loyalty import tiers
+from crm_loyalty.earning import Earning
+from crm_loyalty.ledger import take_back
+from crm_loyalty.member import Member, evolve, required
+from crm_loyalty.periods import add_months
+from crm_loyalty.programme import terms
+
+MOST_ISSUED = 2**53 - 1  # of one member, ever: beyond, JSON numbers lose digits
+
+
+def earn(member: Member, *, earning: Earning, version: ProgrammePublished, transaction_id: UUID, at: datetime) -> list[Happened[MemberEvent]]:
+    """A lot for each rule that gave points, what is owed repaid from it first; then the tier that was reached."""
+    earned, debt, news = list[Happened[MemberEvent]](), member.ledger.debt, _news(member, version)
+    _refuse_too_many(member, sum(gain.points for gain in earning.gains))
+    for gain in earning.gains:
+        repaid = min(debt, gain.points)
+        debt -= repaid
+        event = PointsEarned(
+            lot_id=uuid5(transaction_id, gain.rule),
+            points=gain.points,
+            rule=RuleUsed(programme=version.name, version=version.version, id=gain.rule),
+            lines=gain.lines,
+            trace=earning.trace,
+            activates_at=at + timedelta(days=version.pending_days),
+            transaction_id=transaction_id,
+            debt_repaid=repaid,
+            **_expiry(version, at),
+            **news,
+        )
+        member, news = evolve(member, Fact(event, uuid5(transaction_id, gain.rule), at)), {}
+        earned.append(event)
+    return [*earned, *(tiers.rise(member.standing, version.name, at) if earned else ())]
+
+
+def reverse(
+    member: Member, *, earned: Sequence[PointsEarned], before: Mapping[int, tuple[int, int]], now: Mapping[int, int],
+    transaction_id: UUID, return_id: UUID, at: datetime,
+) -> list[MemberEvent]:  # fmt: skip
+    """Take back what returned lines had earned, from the lot that gave it, then from others; the rest is owed.
+
+    `before`: line -> (sold, returned so far), `now`: line -> returned with this return included. Cumulative, so n partial returns equal a full one.
+    What expired of a lot was taken already and is not taken twice.
+    """
+    taken, owed = list[PointsReversed](), 0
+    state, events = member, list[MemberEvent]()
+    for lot in earned:
+        known = member.ledger.lot(lot.lot_id)
+        most = lot.points - (known.expired if known else 0)
+        points = min(_returned(lot, before, now), most) - min(_returned(lot, before, {}), most)
+        if points:
+            lots, missing = take_back(state.ledger.lots, points, at=at, own=lot.lot_id)
+            event = PointsReversed(
+                programme=lot.rule.programme, programme_version=lot.rule.version, transaction_id=transaction_id, return_id=return_id,
+                points=points, lots=tuple(lots), debt=missing,
+            )  # fmt: skip
+            state = evolve(state, Fact(event, return_id, at))
+            taken.append(event)
+            owed += points
+    events += taken
+    if taken and member.programme:
+        sold_at = next((known.earned_at for lot in earned if (known := member.ledger.lot(lot.lot_id))), None)
+        events += tiers.unearned(state.standing, member.programme, returned=owed, earned_at=sold_at, at=at) if sold_at else []
+    return events
+
+
+def _returned(lot: PointsEarned, sold: Mapping[int, tuple[int, int]], now: Mapping[int, int]) -> int:
+    """The lot's points on returned goods: each line's share, rounded down over all that came back so far."""
+    total = 0
+    for share in lot.lines:
+        quantity, back = sold[share.line]
+        total += share.points * now.get(share.line, back) // quantity
+    return total
+
+
+def adjust(
+    member: Member, *, adjustment_id: UUID, points: int, reason: AdjustmentReason, cause_event_id: UUID | None, version: ProgrammePublished | None, at: datetime
+) -> list[MemberEvent]:
+    """Give points as a lot of their own, or take them; outside the rules, so they qualify for no tier."""
+    if required(member).programme is None or version is None:
+        raise Rejected("no-programme", "Points need a programme that is in force. Enrol the customer in one first.")
+    told: dict[str, Any] = {"cause_event_id": cause_event_id} if cause_event_id else {}
+    told |= {"programme": version.name, "programme_version": version.version, "adjustment_id": adjustment_id, "points": points, "reason": reason}
+    if points < 0:
+        lots, missing = take_back(member.ledger.lots, -points, at=at)
+        return [PointsAdjusted(**told, lots=tuple(lots), debt=missing, debt_repaid=0)]
+    _refuse_too_many(member, points)
+    repaid = min(member.ledger.debt, points)
+    return [PointsAdjusted(**told, lot_id=adjustment_id, activates_at=at, **_expiry(version, at), lots=(), debt=0, debt_repaid=repaid)]
+
+
+def _expiry(version: ProgrammePublished, at: datetime) -> dict[str, datetime]:
+    return {"expires_at": add_months(at, version.expiry.months)} if version.expiry.months else {}
+
+
+def _news(member: Member, version: ProgrammePublished) -> dict[str, Any]:
+    known = member.standing.terms
+    return {"terms": terms(version)} if known is None or known.version < version.version else {}
+
+
+def _refuse_too_many(member: Member, points: int) -> None:
+    if member.ledger.issued + points > MOST_ISSUED:
+        raise Rejected("too-many-points", "More points than can be counted exactly. Open another member for this use.")

@@ -70,7 +70,7 @@ def postgres(session_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def kafka(session_folder: Path) -> Iterator[str]:
     """The bootstrap address of a real Kafka, without topics."""
-    broker = Kafka(session_folder / "kafka", memory="512m")
+    broker = Kafka(session_folder / "kafka", memory="512m", brief=True)
     broker.start()
     yield broker.url
     broker.remove()

@@ -1,5 +1,6 @@
 """How does a person start, watch and stop the backbone on this machine?"""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,8 @@ Data = Annotated[Path, typer.Option("--data", default_factory=default_data_dir, 
 def up(data: Data, *, fresh_ports: Annotated[bool, typer.Option("--fresh-ports", help="Pick free ports instead of the default ones.")] = False) -> None:
     """Start what does not run and wait until all of it is ready; writes stack.env beside the data."""
     with _told_plainly():
-        around = Stack(data.absolute(), typer.echo).up(fresh_ports=fresh_ports)
+        stack = Stack(data.absolute(), typer.echo, os.environ.get("DATABASE_URL"), os.environ.get("KAFKA_BOOTSTRAP_SERVERS"))
+        around = stack.up(fresh_ports=fresh_ports)
         client = sheet.write(data.absolute(), around.addresses, around.bootstrap, issuing.token(data.absolute()))
     for name in ("CONTACTS_URL", "TICKETS_URL", "LOYALTY_URL", "REPORTING_URL"):
         typer.echo(f"{name.removesuffix('_URL').lower():<10} {client[name]}/docs")

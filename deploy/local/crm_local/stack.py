@@ -1,7 +1,6 @@
 """How does the whole backbone come up on one machine, and go down again?"""
 
 import asyncio
-import os
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,10 +28,15 @@ _OWNERS = (*SERVICES, VAULT)
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The backbone in one data directory. `say` gets a line for a person at each step."""
+    """The backbone in one data directory. `say` gets a line for a person at each step.
+
+    `given_postgres` (a superuser's URL) and `given_kafka` (bootstrap servers) are used instead of servers of its own.
+    """
 
     data_dir: Path
     say: Callable[[str], None] = lambda line: None
+    given_postgres: str | None = None
+    given_kafka: str | None = None
 
     def up(self, *, fresh_ports: bool = False) -> Surroundings:
         """Start what does not run, restart what runs old code or settings, and return when all of it is ready. Raises CannotStart."""
@@ -44,10 +48,11 @@ class Stack:
                 try:
                     self._renew(stale, around)
                 except CannotStart:
-                    lost = [part.name for part in PARTS if around.addresses.fresh and self.running(part).lost_its_port()]
-                    if not lost or attempt == _TRIES:
+                    chosen = around.addresses
+                    lost = [part.name for part in PARTS if self.running(part).lost(chosen.ports[part.name])]
+                    if not lost or not chosen.fresh or attempt == _TRIES:
                         raise
-                    around = self._at(around.addresses.moved(lost), around.server_url, around.bootstrap)
+                    around = self._at(chosen.moved(lost), around.server_url, around.bootstrap)
                 else:
                     break
             return around
@@ -88,20 +93,18 @@ class Stack:
         return Surroundings(server_url, bootstrap, issuing.public_keys(self.data_dir), ring, chosen)
 
     def _postgres_url(self, port: int | None) -> str:
-        given = os.environ.get("DATABASE_URL")
-        if given:
+        if self.given_postgres:
             self.say("PostgreSQL: the one of DATABASE_URL.")
-            return given
+            return self.given_postgres
         server = self.postgres(port)
         server.start()
         self.say(f"PostgreSQL: ready on 127.0.0.1:{server.listening}.")
         return server.url
 
     def _bootstrap(self, port: int | None) -> str:
-        given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-        if given:
+        if self.given_kafka:
             self.say("Kafka: the one of KAFKA_BOOTSTRAP_SERVERS.")
-            return given
+            return self.given_kafka
         broker = self.kafka(port)
         broker.start()
         self.say(f"Kafka: ready on {broker.url}.")

@@ -1,0 +1,67 @@
+"""Does each service get a database that is its own, and are the secrets kept from others?"""
+
+import stat
+import uuid
+from pathlib import Path
+
+import asyncpg
+import pytest
+from crm_local.databases import provide, url_of
+from crm_local.failures import CannotStart
+from crm_local.keyring import keyring
+from crm_local.parts import PARTS, SERVICES, VAULT, Service
+from crm_local.postgres import STACK
+
+
+@pytest.fixture
+async def pair(postgres: str):
+    """Two services of this test alone, removed at the end: roles belong to the whole server."""
+    services = [Service(f"test_{uuid.uuid4().hex[:8]}", connections=2) for _ in range(2)]
+    yield services
+    admin = await asyncpg.connect(postgres)
+    for service in services:
+        await admin.execute(f"DROP DATABASE IF EXISTS {service.database} WITH (FORCE)")
+        await admin.execute(f"DROP ROLE IF EXISTS {service.database}")
+    await admin.close()
+
+
+async def test_a_service_owns_its_database_within_its_limit(postgres: str, pair: list[Service]) -> None:
+    passwords = {service.database: "first" for service in pair}
+    await provide(postgres, pair, passwords)
+    await provide(postgres, pair, dict.fromkeys(passwords, "second"))  # again: brought up to date
+    admin = await asyncpg.connect(postgres)
+    role = await admin.fetchrow("SELECT rolconnlimit, rolsuper, rolcreatedb, rolpassword FROM pg_authid WHERE rolname = $1", pair[0].database)
+    await admin.close()
+    assert role and (role["rolconnlimit"], role["rolsuper"], role["rolcreatedb"]) == (2, False, False)
+    own = await asyncpg.connect(url_of(postgres, pair[0], "second"))
+    await own.execute("CREATE TABLE mine (id int)")
+    await own.execute("CREATE EXTENSION pg_trgm")
+    await own.close()
+
+
+async def test_a_service_cannot_open_the_database_of_another(postgres: str, pair: list[Service]) -> None:
+    await provide(postgres, pair, {service.database: "secret" for service in pair})
+    mine, other = pair
+    trespass = f"{url_of(postgres, mine, 'secret').rpartition('/')[0]}/{other.database}"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(trespass)
+
+
+async def test_a_server_that_is_away_is_told_without_its_password() -> None:
+    with pytest.raises(CannotStart, match=r"127\.0\.0\.1:1 cannot be used") as told:
+        await provide("postgresql://postgres:hidden@127.0.0.1:1/postgres", [], {})
+    assert "hidden" not in str(told.value)
+
+
+def test_all_services_together_stay_within_the_connections_there_are() -> None:
+    reserved = 3  # for the superuser, so that somebody can still look
+    assert sum(service.connections for service in (*SERVICES, VAULT)) <= int(STACK["max_connections"]) - reserved
+    assert {part.service for part in PARTS} == {service.name for service in SERVICES}
+
+
+def test_secrets_are_made_once_and_read_by_their_owner_only(tmp_path: Path) -> None:
+    first = keyring(tmp_path, ["crm_a"])
+    second = keyring(tmp_path, ["crm_a", "crm_b"])
+    assert (second.master_key, second.index_key, second.passwords["crm_a"]) == (first.master_key, first.index_key, first.passwords["crm_a"])
+    assert len({first.master_key, first.index_key, second.passwords["crm_a"], second.passwords["crm_b"]}) == 4
+    assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600

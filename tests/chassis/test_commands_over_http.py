@@ -5,21 +5,9 @@ import uuid
 
 import httpx2
 from fastapi import FastAPI
+from problem_asserts import keyed, problem
 
 JSON = {"Content-Type": "application/json"}
-
-
-def keyed(key: str | None = None) -> dict[str, str]:
-    return {"Idempotency-Key": key or uuid.uuid4().hex}
-
-
-def problem(answer: httpx2.Response, status: int, kind: str) -> dict[str, object]:
-    body = answer.json()
-    assert (answer.status_code, body["type"]) == (status, f"/problems/{kind}"), answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert body["status"] == status and body["title"] and body["detail"] and body["request_id"] == answer.headers["request-id"]
-    assert body["instance"] == answer.request.url.path
-    return body
 
 
 async def jar(http: httpx2.AsyncClient, staff: dict[str, str], **told: object) -> httpx2.Response:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -59,8 +60,8 @@ class Principal:
 class Authenticator:
     """Verifies bearer tokens: signature by the issuer's keys, then `iss`, `aud`, `exp`, `nbf`, `sub`."""
 
-    def __init__(self, keys: Keys, *, issuer: str, audience: str) -> None:
-        self._keys, self._issuer, self._audience = keys, issuer, audience
+    def __init__(self, keys: Keys, *, issuer: str, audience: str, clock: Callable[[], float] = time.time) -> None:
+        self._keys, self._issuer, self._audience, self._clock = keys, issuer, audience, clock
         self._known: OrderedDict[str, tuple[Principal, float]] = OrderedDict()
 
     async def principal(self, authorization: str | None) -> Principal:
@@ -71,7 +72,7 @@ class Authenticator:
         if scheme.lower() != "bearer":
             raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
         known = self._known.get(token)
-        if known and known[1] > time.time():
+        if known and known[1] > self._clock():
             return known[0]
         return await self._verify(token.strip())
 
@@ -94,7 +95,7 @@ class Authenticator:
             principal = _principal(claims)
         except (jwt.PyJWTError, ValueError, TypeError):
             raise Problem("unauthenticated", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
-        self._known[token] = principal, min(float(claims["exp"]), time.time() + _KEEP)
+        self._known[token] = principal, min(float(claims["exp"]), self._clock() + _KEEP)
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
         return principal

@@ -19,8 +19,8 @@ _log = structlog.get_logger(__name__)
 class Keys:
     """The keys of one issuer by id. `source` is a path or an http(s) URL."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, *, pause: float = _PAUSE) -> None:
+        self._source, self._pause = source, pause
         self._keys: dict[str, jwt.PyJWK] = {}
         self._read_at = self._tried_at = float("-inf")
         self._lock = asyncio.Lock()
@@ -28,7 +28,7 @@ class Keys:
     async def get(self, kid: str | None) -> jwt.PyJWK | None:
         """The key of that id; without an id the only key there is. None if unknown. Unavailable if no key was ever read."""
         now = time.monotonic()
-        if now - self._read_at > _TTL or (self._pick(kid) is None and now - self._tried_at > _PAUSE):
+        if now - self._read_at > _TTL or (self._pick(kid) is None and now - self._tried_at > self._pause):
             async with self._lock:
                 if self._tried_at <= now:  # nobody else has just looked
                     await self._refresh()

@@ -50,7 +50,7 @@ class OpenJar(Told):
     customer_id: UUID | None = None
     text: Long
     count: int = Field(default=1, ge=1, le=9)
-    labels: list[Label] = []
+    labels: tuple[Label, ...] = ()
 
 
 class Note(Told):
@@ -84,7 +84,7 @@ class JarAnswer(Resource):
     version: int
     notes: int
     last: str | None
-    redacted: list[str] = []
+    redacted: tuple[str, ...] = ()
 
 
 def view(part: Loaded[Jar]) -> JarAnswer:

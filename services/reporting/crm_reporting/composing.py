@@ -74,7 +74,7 @@ async def _views(connection: Connection, build: str, clusters: Mapping[str, Sequ
             cluster = compose(root, ids, documents)
             sections = {} if cluster.erased else view(cluster, now=None, calendars={})
             columns = summary_columns(cluster, view(compose(root, ids, ()), now=None, calendars={}) if cluster.erased else sections)
-            text = orjson.dumps({"member_ids": ids, **sections}, option=orjson.OPT_SORT_KEYS)
+            text = orjson.dumps([columns, sections], option=orjson.OPT_SORT_KEYS)
             shown[root] = columns | {"view": orjson.dumps(sections, option=orjson.OPT_SORT_KEYS).decode(), "digest": digest(text)}
     return shown
 

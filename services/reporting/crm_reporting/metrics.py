@@ -39,6 +39,5 @@ class ComposerMetrics:
         self.cursor = Gauge("crm_reporting_composer_cursor", "The journal id up to which customers are composed.", registry=registry)
         self.lag = Gauge("crm_reporting_composer_lag_events", "Events journalled and not composed yet.", registry=registry)
         self.age = Gauge("crm_reporting_composer_age_seconds", "How long the oldest event not composed yet has waited; 0 = none waits.", registry=registry)
-        self.composed = Counter("crm_reporting_composed_total", "Customers composed, by whether anything changed.", ["changed"], registry=registry)
-        self.published = Counter("crm_reporting_published_total", "Records sent to the change feed, by kind.", ["kind"], registry=registry)
+        self.published = Counter("crm_reporting_published_total", "Records sent to the change feed.", registry=registry)
         self.unpublished = Gauge("crm_reporting_unpublished", "Customers whose newest version the feed does not have yet.", registry=registry)

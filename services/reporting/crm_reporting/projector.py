@@ -3,6 +3,7 @@
 `apply` and `reject` run inside the consumer's transaction, which moves the offsets by compare-and-set: all of it commits, or nothing.
 """
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -27,20 +28,14 @@ _INPUT = ("source", "position", "event_id", "stream_id", "kind", "name", "versio
 
 
 class Projector:
-    """Writes one build, the active one, and all that the builds share. `after` is for the consumer's hook of that name."""
+    """Writes one build, the active one, and all that the builds share. Sets `ended` when it must not go on: another build is active, or `overwhelmed`."""
 
-    def __init__(self, build: str, metrics: ProjectorMetrics) -> None:
+    def __init__(self, build: str, metrics: ProjectorMetrics, ended: asyncio.Event) -> None:
         self.build, self._metrics = build, metrics
         self._marked: deque[float] = deque(maxlen=MARKS_A_MINUTE + 1)
-        self._applying: dict[tuple[str, int], int] = {}
-        self.applied: dict[tuple[str, int], int] = {}  # committed and not yet announced: the last position by (source, partition)
-        self.journalled = 0
-        self.switched = False
-
-    @property
-    def overwhelmed(self) -> bool:
-        """More than MARKS_A_MINUTE folds failed within a minute: stop the process."""
-        return len(self._marked) > MARKS_A_MINUTE and self._marked[-1] - self._marked[0] < 60
+        self.journalled = 0  # the last id written, also by a transaction that did not commit
+        self.ended = ended
+        self.overwhelmed = False
 
     async def apply(self, connection: Connection, records: Sequence[Record]) -> None:
         """One batch. Raises Moved when another build has become active; anything else makes the consumer look for the record at fault."""
@@ -61,19 +56,16 @@ class Projector:
         try:
             self.journalled = await append(connection, [journal_line(record, one) for record, one in zip(records, heard, strict=True)], self.build)
         except Switched as switched:
-            self.switched = True
+            self.ended.set()
             raise Moved(str(switched)) from switched
-        self._applying = {(record.source, record.partition): record.position for record in records}
         self._metrics.count(heard)
 
     def _note(self, marked: int, facts: int) -> None:
         self._marked.extend([time.monotonic()] * min(marked, MARKS_A_MINUTE + 1))
         self._metrics.facts.inc(facts)
-
-    def committed(self) -> None:
-        """The batch stands: its positions may be announced."""
-        self.applied |= self._applying
-        self._applying = {}
+        if len(self._marked) > MARKS_A_MINUTE and self._marked[-1] - self._marked[0] < 60:
+            self.overwhelmed = True
+            self.ended.set()
 
 
 async def _share(connection: Connection, heard: Sequence[Heard]) -> None:
@@ -81,7 +73,7 @@ async def _share(connection: Connection, heard: Sequence[Heard]) -> None:
     entries = [one.entry for one in heard if one.entry is not None]
     await note_inputs(connection, [entry for entry in entries if entry.subject is None])
     contacts = [entry for entry in entries if entry.source == CUSTOMER_SOURCES[0]]
-    for entry in contacts:
+    for entry in sorted(contacts, key=lambda entry: entry.customer_id):  # their locks in one order
         if entry.type == "privacy.erasure_requested":
             await note_erasure(connection, entry)
     named = [line((entry.source, entry.position, entry.customer_id)) for entry in contacts if entry.type in _NAMED and _names(entry)]

@@ -1,0 +1,129 @@
+"""What does `reporting projector` do from start to end? It feeds its own definition's build: from Kafka while that is active, else from the journal."""
+
+import asyncio
+import gc
+import time
+from contextlib import suppress
+
+import asyncpg
+import structlog
+from crm_events.consumer import Consumer
+from crm_events.topics import SOURCES
+from prometheus_client import CollectorRegistry
+
+from crm_reporting import builds
+from crm_reporting.builds import Build, NoBuild
+from crm_reporting.connecting import BATCH, PATIENCE, PLANNER, connect
+from crm_reporting.following import follow
+from crm_reporting.metrics import ProjectorMetrics
+from crm_reporting.parking import retry_unknown
+from crm_reporting.projector import Projector
+from crm_reporting.rebuild import analyze
+from crm_reporting.settings import ReportingSettings
+
+log = structlog.get_logger(__name__)
+
+GROUP = "reporting"  # the consumer's name in `offsets`, and Kafka's group
+APPLIED = "applied"  # the channel that wakes readers and the composer after a commit; it says nothing more: they look at `offsets` and `journal`
+BATCH_EVENTS = 4_000
+# aiokafka's fetched buffers stay in reference cycles: with raised thresholds 1.5M events took 1.5 GB, with a collection every 20,000 events 160 MB.
+COLLECT_EVERY = 20_000
+ANALYZE_AT = (1_000, 10_000, 100_000)  # journal ids from which on the statistics of nearly empty tables mislead
+
+
+class Overwhelmed(Exception):
+    """More than a hundred folds failed within a minute: it is the code, not the customers. Look at `GET /v1/operations/parked` before starting again."""
+
+
+class ProjectorProcess:
+    """One projector. `waiting_for`: why nothing is projected just now, for readiness; None = at work."""
+
+    def __init__(self, settings: ReportingSettings, registry: CollectorRegistry) -> None:
+        self._settings, self._registry = settings, registry
+        self._metrics = ProjectorMetrics(registry)
+        self._side: asyncpg.Connection[asyncpg.Record] | None = None
+        self._collected = self._analyzed = 0
+        self._counted_at = 0.0
+        self.waiting_for: str | None = "start"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`. Raises Overwhelmed, the consumer's Stalled, and database errors: a supervisor starts again."""
+        try:
+            while not stop.is_set():
+                await self._turn(stop)
+        finally:
+            if self._side is not None:
+                await self._side.close()
+                self._side = None
+
+    async def _turn(self, stop: asyncio.Event) -> None:
+        side = await self._beside()
+        try:
+            build: Build | None = await builds.ensure_first(side)
+        except NoBuild as error:
+            self.waiting_for = str(error)
+            build = await builds.mine(side, "ready", "draining")
+        if build is not None and build.state == "active":
+            self.waiting_for = None
+            await retry_unknown(side, build.name)
+            await self._read(build.name, stop)
+        elif build is None or not await follow(side, build.name):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1.0)
+
+    async def _read(self, build: str, stop: asyncio.Event) -> None:
+        """Project from Kafka until another build becomes active."""
+        ended, ending = asyncio.Event(), asyncio.Event()
+        projector = Projector(build, self._metrics, ended)
+
+        async def after() -> None:
+            await self._after(projector)
+
+        consumer = Consumer(
+            group=GROUP,
+            topics=list(SOURCES.values()),
+            bootstrap_servers=self._settings.kafka_bootstrap_servers,
+            connect=lambda: connect(self._settings.database_url, PLANNER, PATIENCE, BATCH),
+            apply=projector.apply,
+            reject=projector.reject,
+            after=after,
+            batch=BATCH_EVENTS,
+            instance=self._settings.instance,
+            registry=self._registry,
+        )
+        gc.disable()
+        reading = asyncio.create_task(consumer.run(ending))
+        waiting = [asyncio.create_task(event.wait()) for event in (stop, ended)]
+        try:
+            await asyncio.wait([reading, *waiting], return_when=asyncio.FIRST_COMPLETED)
+            ending.set()
+            await reading
+        finally:
+            gc.enable()
+            for task in (reading, *waiting):
+                task.cancel()
+        if projector.overwhelmed:
+            raise Overwhelmed(f"{build}: too many folds fail")
+
+    async def _after(self, projector: Projector) -> None:
+        """After a commit, on a connection of its own: NOTIFY inside the batch would hold the server's one notification lock through its flush."""
+        side = await self._beside()
+        await side.execute(f"notify {APPLIED}")
+        last = projector.journalled
+        self._metrics.journal.set(last)
+        if last - self._collected >= COLLECT_EVERY or last < self._collected:
+            gc.collect()
+            self._collected = last
+        due = max((mark for mark in ANALYZE_AT if mark <= last), default=0)
+        if due > self._analyzed:
+            self._analyzed = due
+            await side.execute("analyze journal")
+            await analyze(side, projector.build)
+        if time.monotonic() - self._counted_at > 5:
+            self._counted_at = time.monotonic()
+            self._metrics.parked.set(await side.fetchval(f"select count(*) from {projector.build}.parked"))  # noqa: S608  a build's name
+
+    async def _beside(self) -> "asyncpg.Connection[asyncpg.Record]":
+        if self._side is None or self._side.is_closed():
+            self._side = await connect(self._settings.database_url, PLANNER, PATIENCE)
+        return self._side

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for pattern in ("libs/*", "services/*", "deploy/*") for path in ROOT.glob(f"{pattern}/pyproject.toml"))
-PROJECTS = {project["project"]["name"]: (file.parent, project) for file in FILES for project in [tomllib.loads(file.read_text())]}
+PROJECTS = {project["name"]: (file.parent, project) for file in FILES for project in [tomllib.loads(file.read_text())["project"]]}
 EVERYTHING = """
 import importlib, pkgutil, sys, crm_events
 for module in pkgutil.walk_packages(crm_events.__path__, "crm_events."):
@@ -29,7 +29,7 @@ def normal(requirement: str) -> str:
 
 def declared(name: str) -> set[str]:
     """What the distribution declares, and what the libraries of this project that it declares do: a service mounts the chassis with all it brings."""
-    own = {normal(requirement) for requirement in PROJECTS[name][1]["project"]["dependencies"]}
+    own = {normal(requirement) for requirement in PROJECTS[name][1]["dependencies"]}
     return own.union(*(declared(other) for other in own if other in PROJECTS))
 
 
@@ -49,7 +49,8 @@ def imported(folder: Path) -> set[str]:
 @pytest.mark.parametrize("name", sorted(PROJECTS))
 def test_a_distribution_declares_what_it_imports(name: str) -> None:
     owners = packages_distributions()
-    allowed = declared(name)
+    extras = PROJECTS[name][1].get("optional-dependencies", {}).values()
+    allowed = declared(name) | {normal(requirement) for extra in extras for requirement in extra}
     undeclared = {module for module in imported(PROJECTS[name][0]) if not allowed & {normal(owner) for owner in owners.get(module, [module])}}
     assert undeclared == set()
 

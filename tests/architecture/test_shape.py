@@ -15,7 +15,7 @@ WRITERS = ("crm_contacts", "crm_tickets", "crm_loyalty")
 
 # Names that say nothing of the subject collect what has no home; after a year everything imports them.
 SUBJECTLESS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "constants", "misc"}
-SENTENCE = re.compile(r"[A-Z].*[.?!]", re.DOTALL)
+SENTENCE = re.compile(r"\w+\W+\w+\W+\w+.*[.?!]", re.DOTALL)
 LONGEST = 350
 BEGINNING = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|START TRANSACTION)\b")
 SLEEP = re.compile(r"^(\w+\.)?sleep\((?!0\))")  # sleep(0) gives way and does not wait

@@ -1,6 +1,6 @@
 """Which contacts are one customer now, or were then? Up the merges to the root, then down to everyone below it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -49,8 +49,17 @@ async def cluster_of(store: EventStore, loaded: Loaded[Contact]) -> Cluster:
 
 async def members_now(store: EventStore, contact_id: UUID) -> dict[UUID, Contact]:
     """Each contact of the cluster as it stands."""
-    found = (await clusters(store, [contact_id]))[contact_id]
-    return {part.stream_id: part.state for part in await store.read_many(CONTACTS, found.members)}
+    asked = (await clusters(store, [contact_id]))[contact_id]
+    return connected(contact_id, {part.stream_id: part.state for part in await store.read_many(CONTACTS, asked.members)})
+
+
+def connected(contact_id: UUID, found: Mapping[UUID, Contact]) -> dict[UUID, Contact]:
+    """Those that are one customer by what their own states say: a merge or its reversal may have come between the two queries."""
+    edges = {(member, contact.merged.other_id) for member, contact in found.items() if contact.merged and contact.merged.other_id in found}
+    one = {contact_id}
+    while more := {end for edge in edges if one & set(edge) for end in edge} - one:
+        one |= more
+    return {member: found[member] for member in found if member in one}
 
 
 async def members_then(store: EventStore, contact_id: UUID, at: datetime) -> dict[UUID, Contact]:

@@ -54,11 +54,11 @@ def covers(wide: tuple[str, str, UUID | None], narrow: tuple[str, str, UUID | No
     return wide[0] == narrow[0] and wide[1] in (ANY, narrow[1]) and wide[2] in (None, narrow[2])
 
 
-def set_consent(contact: Contact, *, word: Word, at: datetime, told: bool) -> list[ContactEvent]:
-    """One event, or none if this holds already. `told`: the caller said when it happened, which makes a word of another moment another word."""
+def set_consent(contact: Contact, *, word: Word, said_at: datetime, told: bool) -> list[ContactEvent]:
+    """One event, or none if this holds already. `told`: the caller named `said_at`, which makes a word of another moment another word."""
     standing(contact)
     _check(contact, word)
-    if _holds_already(contact, word, at if told else None):
+    if _holds_already(contact, word, said_at if told else None):
         return []
     optional = {"identifier_id": word.identifier_id, "evidence": word.evidence, "double_opt_in_at": word.double_opt_in_at, "effective_to": word.effective_to}
     return [
@@ -66,7 +66,7 @@ def set_consent(contact: Contact, *, word: Word, at: datetime, told: bool) -> li
             purpose=word.purpose,
             channel=word.channel,
             text_version=word.text_version,
-            effective_from=word.effective_from or at,
+            effective_from=word.effective_from or said_at,
             **{name: value for name, value in optional.items() if value is not None},
         )
     ]

@@ -24,7 +24,9 @@ async def set_consent(contact_id: UUID, purpose: ConsentPurpose, channel: Consen
     """The contact's latest word on this purpose and channel, or on one contact point of it."""
     word = consents.Word(purpose, channel, **body.model_dump(exclude={"occurred_at"}))
     told = body.occurred_at is not None
-    done = await call.store.handle(CONTACTS, contact_id, call.command(body), lambda contact, now: consents.set_consent(contact, word=word, at=now, told=told))
+    done = await call.store.handle(
+        CONTACTS, contact_id, call.command(body), lambda contact, now: consents.set_consent(contact, word=word, said_at=now, told=told)
+    )
     return await written(call, done)
 
 

@@ -158,7 +158,8 @@ def evolve(contact: Contact, fact: Fact[ContactEvent]) -> Contact:
     match event:
         case ContactRegistered():
             profile = {"name": event.name, "language": event.language, "time_zone": event.time_zone, "type": event.contact_type, "roles": event.roles}
-            return _tell(replace(contact, registered_at=at, kind=event.kind), at, profile)
+            told = {name: value for name, value in profile.items() if value is not None}
+            return _tell(replace(contact, registered_at=at, kind=event.kind), at, told)
         case ContactDetailsChanged():
             return _tell(contact, at, {name: getattr(event, name) for name in DETAILS if name in event.model_fields_set})
         case ContactTypeSet():

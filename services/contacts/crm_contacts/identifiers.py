@@ -112,6 +112,8 @@ def _phone(text: str) -> str:
 
 def _national_id(text: str, system: str | None) -> str:
     code = _code(text, "A national id has 4 to 64 letters and digits.", at_least=4)
+    if len(set(code)) == 1:
+        raise Blocked("One sign repeated is nobody's national id.")
     if code.isdigit() and len(code) == 10 and fold(system or REGION) == fold(REGION) and not _iranian_check_digit(code):
         raise ValueError("The check digit does not fit the other nine; read the number again. (Another country's number needs its `system`.)")
     return code

@@ -37,7 +37,7 @@ async def merge_contacts(body: MergeBody, call: Merge) -> Answer:
         call.command(body),
         targets,
         lambda states, _: merging.merge(
-            states[1], states[0], survivor_id=survivor_id, absorbed_id=absorbed_id, merge_id=merge_id, survivors_root=root,
+            states[0], states[1], absorbed_id=absorbed_id, survivor_id=survivor_id, merge_id=merge_id, survivors_root=root,
             reason=body.reason, evidence=body.evidence,
         ),
     )  # fmt: skip

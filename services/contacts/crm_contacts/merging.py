@@ -15,17 +15,17 @@ from crm_contacts.profile import standing
 
 
 def merge(
-    survivor: Contact,
     absorbed: Contact,
+    survivor: Contact,
     *,
-    survivor_id: UUID,
     absorbed_id: UUID,
+    survivor_id: UUID,
     merge_id: UUID,
     survivors_root: UUID,
     reason: str | None = None,
     evidence: Sequence[UUID] = (),
 ) -> tuple[list[ContactEvent], list[ContactEvent]]:
-    """The survivor's events and the absorbed one's. `survivors_root`: where the survivor's own merges lead, to tell a circle from a wrong pair.
+    """The absorbed one's events and the survivor's. `survivors_root`: where the survivor's own merges lead, to tell a circle from a wrong pair.
 
     Raises Invalid for a contact merged with itself, Rejected `already-merged` (with `canonical_id`) or `merge-cycle`.
     """
@@ -41,7 +41,7 @@ def merge(
     if len(survivor.absorbed) >= MOST_ABSORBED:
         raise Rejected("merge-limit", "The survivor has absorbed as many contacts as one may; look whether they are one customer.", limit=MOST_ABSORBED)
     merged = ContactMerged(merge_id=merge_id, survivor_id=survivor_id, cause="manual", evidence=tuple(evidence), reason=reason)
-    return [ContactAbsorbed(merge_id=merge_id, absorbed_id=absorbed_id)], [merged]
+    return [merged], [ContactAbsorbed(merge_id=merge_id, absorbed_id=absorbed_id)]
 
 
 def reverse(

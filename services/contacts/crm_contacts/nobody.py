@@ -17,9 +17,9 @@ _ROLES = frozenset({
 
 
 def identifies_nobody(folded: str) -> bool:
-    """Nothing, one sign repeated (zeros, dashes), -1, or a word such as null, anonymous, test."""
+    """Zeros, nothing but punctuation, -1, or a word such as null, anonymous, test."""
     signs = _bare(folded)
-    return signs in _VALUES or folded == "-1" or (len(set(signs)) <= 1 and not signs.isalpha())
+    return signs in _VALUES or folded == "-1" or set(signs) <= {"0"}
 
 
 def role_mailbox(local: str) -> bool:

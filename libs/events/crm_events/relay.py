@@ -129,7 +129,7 @@ class Relay:
         self._now(leader=False, trouble=f"{type(error).__name__}: {error}")
 
     async def _connected(self, stop: asyncio.Event) -> None:
-        connection = await asyncpg.connect(self._database_url, server_settings=reading.SESSION, timeout=self._pace.kafka_deadline, command_timeout=10)
+        connection = await reading.connect(self._database_url, deadline=10.0)
         try:
             while not stop.is_set():
                 await self._measure(connection)

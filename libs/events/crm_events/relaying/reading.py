@@ -39,6 +39,14 @@ class Standing:
     age_seconds: float
 
 
+async def connect(database_url: str, *, deadline: float) -> "asyncpg.Connection[asyncpg.Record]":
+    """The relay's one connection."""
+    connection = await asyncpg.connect(database_url, server_settings=SESSION, timeout=deadline, command_timeout=deadline)
+    # asyncpg's own UUID is a subclass, which orjson refuses; the headers are written by it
+    await connection.set_type_codec("uuid", schema="pg_catalog", format="binary", encoder=lambda one: one.bytes, decoder=lambda raw: UUID(bytes=raw))
+    return connection
+
+
 async def after(connection: Connection, position: int, limit: int) -> Sequence[asyncpg.Record]:
     """The next rows after `position`, at most `limit`. `HoleInStore` if one is missing among them."""
     rows = await connection.fetch(_NEXT, position, limit)

@@ -1,15 +1,26 @@
 """What do the events of loyalty say about one customer?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 from crm_reporting.entry import Entry
-from crm_reporting.shapes import Document, balances, each, earliest, fields, latest, least, most, total
+from crm_reporting.shapes import Document, balances, each, earliest, fields, latest, least, most, same, total
 
-_LOT = fields(terms=latest, activates=latest, pending=total, available=total, reserved=total)
+_LOT = fields(terms=same, activates=same, pending=total, available=total, reserved=total)
+
+
+def _lot(one: Mapping[str, Any], other: Mapping[str, Any]) -> Document:
+    """`activates` is of points that are pending, and goes with them."""
+    merged: Document = _LOT(one, other)
+    if not merged.get("pending"):
+        merged.pop("activates", None)
+    return merged
+
+
 _MEMBER = fields(
     enrolled=earliest,
     tier=latest,
-    lots=balances(_LOT, "pending", "available", "reserved"),
+    lots=balances(_lot, "pending", "available", "reserved"),
     held=balances(fields(open=total, told=latest), "open"),  # reservations neither confirmed nor cancelled
     debt=total,
     moved=each(total),  # points that left for good, by account
@@ -86,28 +97,28 @@ def _member_said(entry: Entry) -> Document:
 
 def _new_lot(entry: Entry, points: int) -> Document:
     """A lot goes to pending, or to available where it activates at once; what repaid a debt never could be spent."""
-    told, at = entry.payload, [entry.occurred_at, entry.position]
+    told = entry.payload
     activates_at = told.get("activates_at") or entry.occurred_at
     account = "available" if activates_at <= entry.occurred_at else "pending"
     left = points - told["debt_repaid"]
     said: Document = {"debt": -told["debt_repaid"]}
     if left:
-        lot = {"terms": [*at, entry.occurred_at, told.get("expires_at")], "activates": [*at, activates_at], account: left}
-        said["lots"] = {told["lot_id"]: lot}
+        lot = {"terms": [entry.occurred_at, told.get("expires_at")], account: left}
+        said["lots"] = {told["lot_id"]: lot | ({"activates": activates_at} if account == "pending" else {})}
     return said
 
 
 def _moved(entry: Entry, source: str | None, target: str | None) -> dict[str, Document]:
     """Points of lots from one account to another; None = outside of what the member holds."""
-    return {lot["lot_id"]: _lot(entry, lot, source, target) for lot in entry.payload["lots"]}
+    return {lot["lot_id"]: _change(lot, source, target) for lot in entry.payload["lots"]}
 
 
 def _taken(entry: Entry) -> dict[str, Document]:
-    return {lot["lot_id"]: _lot(entry, lot, lot["taken_from"], None) for lot in entry.payload["lots"]}
+    return {lot["lot_id"]: _change(lot, lot["taken_from"], None) for lot in entry.payload["lots"]}
 
 
-def _lot(entry: Entry, lot: dict[str, Any], source: str | None, target: str | None) -> Document:
-    said: Document = {"terms": [entry.occurred_at, entry.position, lot["earned_at"], lot.get("expires_at")]}
+def _change(lot: dict[str, Any], source: str | None, target: str | None) -> Document:
+    said: Document = {"terms": [lot["earned_at"], lot.get("expires_at")]}
     if source:
         said[source] = -lot["points"]
     if target:

@@ -64,9 +64,9 @@ def _lots_at(told: Mapping[str, Any], now: str | None) -> Iterator[dict[str, Any
                 freed[lot] = freed.get(lot, 0) + points
     for identity, lot in told.get("lots", {}).items():
         left = {name: lot.get(name, 0) for name in ("pending", "available", "reserved")}
-        expires_at = lot["terms"][3] if "terms" in lot else None
+        expires_at = lot["terms"][1]
         left["reserved"], left["available"] = left["reserved"] - freed.get(identity, 0), left["available"] + freed.get(identity, 0)
-        if now and "activates" in lot and lot["activates"][2] <= now:
+        if now and "activates" in lot and lot["activates"] <= now:
             left["available"], left["pending"] = left["available"] + left["pending"], 0
         if now and expires_at and expires_at <= now:
             left["available"] = left["pending"] = 0

@@ -13,8 +13,10 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from crm_local import issuing, sheet
 from crm_local.kafka import Kafka
 from crm_local.postgres import TESTS, Postgres
+from crm_local.stack import Stack
 
 BUILD = Path(__file__).resolve().parent.parent / "build"
 
@@ -92,11 +94,27 @@ async def database(databases: Databases) -> AsyncIterator[str]:
     await databases.drop(url)
 
 
+@pytest.fixture(scope="session")
+def backbone(session_folder: Path) -> Iterator[Stack]:
+    """The whole backbone as `make up` starts it, on servers and ports of its own: for journeys, and for tests that stop parts of it."""
+    backbone = Stack(session_folder / "stack")
+    yield backbone
+    backbone.down()
+
+
+@pytest.fixture
+def stack(backbone: Stack) -> dict[str, str]:
+    """What a client of the running backbone knows, as in build/stack.env: four URLs, the broker, a token. Starts what an earlier test stopped."""
+    around = backbone.up(fresh_ports=True)
+    return sheet.write(backbone.data_dir, around.addresses, around.bootstrap, issuing.token(backbone.data_dir))
+
+
 def _sweep() -> None:
     """Remove what a killed session left: its servers outlive it by design."""
     for folder in BUILD.glob("test-*"):
         if psutil.pid_exists(int(folder.name.removeprefix("test-"))):
             continue
+        Stack(folder / "stack").down()
         Postgres(folder / "postgres").remove()
         Kafka(folder / "kafka").remove()
         shutil.rmtree(folder, ignore_errors=True)

@@ -15,3 +15,11 @@ make crm_tickets "$TICKETS_PASSWORD" 30
 make crm_loyalty "$LOYALTY_PASSWORD" 30
 make crm_reporting "$REPORTING_PASSWORD" 60
 make crm_vault "$VAULT_PASSWORD" 40
+
+# With this role reporting compares the writers' stores with what it received.
+psql -v ON_ERROR_STOP=1 -U postgres -v password="$RECONCILER_PASSWORD" <<'SQL'
+CREATE ROLE crm_reconciler LOGIN CONNECTION LIMIT 4 PASSWORD :'password';
+ALTER ROLE crm_reconciler SET default_transaction_read_only = on;
+GRANT pg_read_all_data TO crm_reconciler;
+GRANT CONNECT ON DATABASE crm_contacts, crm_tickets, crm_loyalty TO crm_reconciler;
+SQL

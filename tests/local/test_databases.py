@@ -9,7 +9,7 @@ import pytest
 from crm_local.databases import provide, url_of
 from crm_local.failures import CannotStart
 from crm_local.keyring import keyring
-from crm_local.parts import PARTS, SERVICES, VAULT, Service
+from crm_local.parts import PARTS, RECONCILER, SERVICES, VAULT, Reader, Service
 from crm_local.postgres import STACK
 
 
@@ -33,7 +33,7 @@ async def test_a_service_owns_its_database_within_its_limit(postgres: str, pair:
     role = await admin.fetchrow("SELECT rolconnlimit, rolsuper, rolcreatedb, rolpassword FROM pg_authid WHERE rolname = $1", pair[0].database)
     await admin.close()
     assert role and (role["rolconnlimit"], role["rolsuper"], role["rolcreatedb"]) == (2, False, False)
-    own = await asyncpg.connect(url_of(postgres, pair[0], "second"))
+    own = await asyncpg.connect(url_of(postgres, pair[0].database, pair[0].database, "second"))
     await own.execute("CREATE TABLE mine (id int)")
     await own.execute("CREATE EXTENSION pg_trgm")
     await own.close()
@@ -42,9 +42,28 @@ async def test_a_service_owns_its_database_within_its_limit(postgres: str, pair:
 async def test_a_service_cannot_open_the_database_of_another(postgres: str, pair: list[Service]) -> None:
     await provide(postgres, pair, {service.database: "secret" for service in pair})
     mine, other = pair
-    trespass = f"{url_of(postgres, mine, 'secret').rpartition('/')[0]}/{other.database}"
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await asyncpg.connect(trespass)
+        await asyncpg.connect(url_of(postgres, other.database, mine.database, "secret"))
+
+
+async def test_the_reconciler_reads_what_it_compares_and_writes_nothing(postgres: str, pair: list[Service]) -> None:
+    compared, private = pair
+    reader = Reader(f"{compared.database}_reader", 1, (compared,))
+    await provide(postgres, pair, {service.database: "secret" for service in pair} | {reader.role: "secret"}, reader)
+    owner = await asyncpg.connect(url_of(postgres, compared.database, compared.database, "secret"))
+    await owner.execute("CREATE TABLE events AS SELECT 1 AS position")
+    reading = await asyncpg.connect(url_of(postgres, compared.database, reader.role, "secret"))
+    assert await reading.fetchval("SELECT position FROM events") == 1
+    with pytest.raises(asyncpg.PostgresError):
+        await reading.execute("BEGIN READ WRITE; DELETE FROM events")
+    await reading.close()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(url_of(postgres, private.database, reader.role, "secret"))
+    await owner.execute(f"REVOKE ALL ON DATABASE {compared.database} FROM {reader.role}")
+    await owner.close()
+    admin = await asyncpg.connect(postgres)
+    await admin.execute(f"DROP ROLE {reader.role}")
+    await admin.close()
 
 
 async def test_a_server_that_is_away_is_told_without_its_password() -> None:
@@ -55,7 +74,7 @@ async def test_a_server_that_is_away_is_told_without_its_password() -> None:
 
 def test_all_services_together_stay_within_the_connections_there_are() -> None:
     reserved = 3  # for the superuser, so that somebody can still look
-    assert sum(service.connections for service in (*SERVICES, VAULT)) <= int(STACK["max_connections"]) - reserved
+    assert sum(owner.connections for owner in (*SERVICES, VAULT, RECONCILER)) <= int(STACK["max_connections"]) - reserved
     assert {part.service for part in PARTS} == {service.name for service in SERVICES}
 
 

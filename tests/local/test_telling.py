@@ -6,11 +6,11 @@ import pytest
 from crm_local import addresses, sheet
 from crm_local.failures import CannotStart
 from crm_local.keyring import Keyring
-from crm_local.parts import PARTS, SERVICES, VAULT, Part
+from crm_local.parts import PARTS, RECONCILER, SERVICES, VAULT, Part
 from crm_local.telling import Surroundings, environment
 from crm_local.watching import lines, logs
 
-RING = Keyring("master", "index", {owner.database: f"secret-of-{owner.name}" for owner in (*SERVICES, VAULT)})
+RING = Keyring("master", "index", {owner.database: f"secret-of-{owner.name}" for owner in (*SERVICES, VAULT)} | {RECONCILER.role: "secret-of-reconciler"})
 AROUND = Surroundings(
     "postgresql://postgres:super@127.0.0.1:15432/postgres",
     "127.0.0.1:19092",
@@ -31,6 +31,12 @@ def test_a_process_gets_its_own_database_and_never_the_superuser(part: Part) -> 
 def test_the_projector_cannot_open_personal_data() -> None:
     told = {part.name: environment(part, AROUND, {}) for part in PARTS}
     assert {name for name, values in told.items() if "MASTER_KEY" not in values and "VAULT_DATABASE_URL" not in values} == {"projector"}
+
+
+def test_only_the_reporting_api_may_read_the_writers_databases() -> None:
+    told = {part.name: environment(part, AROUND, {}) for part in PARTS}
+    assert {name for name, values in told.items() if "TICKETS_DATABASE_URL" in values} == {"reporting"}
+    assert told["reporting"]["TICKETS_DATABASE_URL"] == "postgresql://crm_reconciler:secret-of-reconciler@127.0.0.1:15432/crm_tickets"
 
 
 def test_the_callers_own_settings_stay_outside_but_for_those_meant_for_the_stack() -> None:

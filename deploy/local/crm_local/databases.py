@@ -6,11 +6,11 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from crm_local.failures import CannotStart
-from crm_local.parts import Service
+from crm_local.parts import Reader, Service
 
 
-async def provide(server_url: str, services: Sequence[Service], passwords: dict[str, str]) -> None:
-    """Make the role and the database of each service, or bring them up to date. Raises CannotStart if the server cannot be reached."""
+async def provide(server_url: str, services: Sequence[Service], passwords: dict[str, str], reader: Reader | None = None) -> None:
+    """Make the role and the database of each service, and the reader's role, or bring them up to date. Raises CannotStart if the server is away."""
     try:
         admin = await asyncpg.connect(server_url, timeout=10)
     except (OSError, asyncpg.PostgresError) as error:
@@ -19,28 +19,32 @@ async def provide(server_url: str, services: Sequence[Service], passwords: dict[
     try:
         for service in services:
             await _provide(admin, service, passwords[service.database])
+        if reader:
+            await _role(admin, reader.role, reader.connections, passwords[reader.role])
+            await admin.execute(f'ALTER ROLE "{reader.role}" SET default_transaction_read_only = on')
+            await admin.execute(f'GRANT pg_read_all_data TO "{reader.role}"')
+            for service in reader.reads:
+                await admin.execute(f'GRANT CONNECT ON DATABASE "{service.database}" TO "{reader.role}"')
     finally:
         await admin.close()
 
 
 async def _provide(admin: asyncpg.Connection, service: Service, password: str) -> None:
     name = service.database  # from our own table of services: safe to write into a statement, where names cannot be parameters
-    exists = await admin.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", name)
-    statement = await admin.fetchval(
-        "SELECT format('%s ROLE %I LOGIN CONNECTION LIMIT %s PASSWORD %L', $1::text, $2::text, $3::int, $4::text)",
-        "ALTER" if exists else "CREATE",
-        name,
-        service.connections,
-        password,
-    )
-    await admin.execute(statement)
+    await _role(admin, name, service.connections, password)
     if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
         await admin.execute(f'CREATE DATABASE "{name}" OWNER "{name}" TEMPLATE template0')
         await admin.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
 
 
-def url_of(server_url: str, service: Service, password: str) -> str:
-    """Return the address of the service's database on the server at `server_url`, as its own role."""
+async def _role(admin: asyncpg.Connection, name: str, connections: int, password: str) -> None:
+    verb = "ALTER" if await admin.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", name) else "CREATE"
+    statement = "SELECT format('%s ROLE %I LOGIN CONNECTION LIMIT %s PASSWORD %L', $1::text, $2::text, $3::int, $4::text)"
+    await admin.execute(await admin.fetchval(statement, verb, name, connections, password))
+
+
+def url_of(server_url: str, database: str, role: str, password: str) -> str:
+    """Return the address of `database` on the server at `server_url`, for `role`."""
     server = urlsplit(server_url)
     place = server.netloc.rpartition("@")[2]
-    return urlunsplit((server.scheme, f"{service.database}:{password}@{place}", f"/{service.database}", server.query, ""))
+    return urlunsplit((server.scheme, f"{role}:{password}@{place}", f"/{database}", server.query, ""))

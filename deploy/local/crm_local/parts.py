@@ -43,6 +43,19 @@ SERVICES = (
 )
 VAULT = Service("vault", connections=40)  # a database every service asks for the keys of personal data
 
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A role that owns nothing and may only read these databases."""
+
+    role: str
+    connections: int
+    reads: tuple[Service, ...]
+
+
+RECONCILER = Reader("crm_reconciler", 4, SERVICES[:3])  # with which reporting compares the writers' stores with what it received
+
+
 PARTS = (
     Part("contacts", "contacts", "api", 8001),
     Part("tickets", "tickets", "api", 8002),

@@ -15,7 +15,7 @@ from crm_local.addresses import Addresses
 from crm_local.failures import CannotStart
 from crm_local.kafka import Kafka
 from crm_local.keyring import keyring
-from crm_local.parts import PARTS, SERVICES, VAULT, Part
+from crm_local.parts import PARTS, RECONCILER, SERVICES, VAULT, Part
 from crm_local.postgres import Postgres
 from crm_local.processes import Detached, alone
 from crm_local.running import Running
@@ -65,6 +65,13 @@ class Stack:
                 list(pool.map(lambda server: server.stop(), (self.postgres(), self.kafka())))
             addresses.forget(self.data_dir)
 
+    def surroundings(self) -> Surroundings:
+        """Return what a process of the running stack needs. Raises CannotStart if the stack is down."""
+        chosen = addresses.known(self.data_dir)
+        if chosen is None:
+            raise CannotStart("The stack is down: make up.")
+        return self._at(chosen, self.given_postgres or self.postgres().url, self.given_kafka or self.kafka().url)
+
     def running(self, part: Part) -> Running:
         """Return the part as it is in this data directory."""
         return Running(part, self.data_dir)
@@ -89,7 +96,7 @@ class Stack:
 
     def _at(self, chosen: Addresses, server_url: str, bootstrap: str) -> Surroundings:
         addresses.keep(self.data_dir, chosen)
-        ring = keyring(self.data_dir, [owner.database for owner in _OWNERS])
+        ring = keyring(self.data_dir, [*(owner.database for owner in _OWNERS), RECONCILER.role])
         return Surroundings(server_url, bootstrap, issuing.public_keys(self.data_dir), ring, chosen)
 
     def _postgres_url(self, port: int | None) -> str:
@@ -143,6 +150,6 @@ def _each(act: Callable[[T], None], over: Sequence[T]) -> None:
 
 async def _furnish(around: Surroundings) -> None:
     await asyncio.gather(
-        databases.provide(around.server_url, _OWNERS, around.ring.passwords),
+        databases.provide(around.server_url, _OWNERS, around.ring.passwords, RECONCILER),
         topics.declare(around.bootstrap),
     )

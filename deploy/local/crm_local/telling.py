@@ -9,7 +9,7 @@ from pathlib import Path
 from crm_local.addresses import Addresses
 from crm_local.databases import url_of
 from crm_local.keyring import Keyring
-from crm_local.parts import VAULT, Part, service
+from crm_local.parts import RECONCILER, VAULT, Part, service
 
 # What a person may set for all processes of the stack; anything else of the caller's environment (PORT, HOST, …) stays outside.
 _PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "LOG_LEVEL", "CORS_ORIGINS", "RATE_LIMIT", "MAX_IN_FLIGHT", "RELAY", "TIMER", "FOLLOW")
@@ -27,8 +27,13 @@ class Surroundings:
 
     def database_url(self, name: str) -> str:
         """Return the address of the database of the service of that name."""
-        owner = VAULT if name == VAULT.name else service(name)
-        return url_of(self.server_url, owner, self.ring.passwords[owner.database])
+        database = (VAULT if name == VAULT.name else service(name)).database
+        return url_of(self.server_url, database, database, self.ring.passwords[database])
+
+    def reading_urls(self) -> dict[str, str]:
+        """Return, by the setting's name, the addresses at which the writers' databases may be read."""
+        password = self.ring.passwords[RECONCILER.role]
+        return {f"{read.name.upper()}_DATABASE_URL": url_of(self.server_url, read.database, RECONCILER.role, password) for read in RECONCILER.reads}
 
 
 def environment(part: Part, around: Surroundings, outside: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -42,10 +47,13 @@ def environment(part: Part, around: Surroundings, outside: Mapping[str, str] = o
         "AUTH_JWKS": str(around.jwks),
         "HOST": "127.0.0.1",
         part.port_setting: str(around.addresses.ports[part.name]),
+        "INSTANCE": f"local-{part.name}",  # the same after a restart, so that Kafka hands its partitions back at once
         "PYTHONUNBUFFERED": "1",
     }
     if part.role != "projector":  # it copies sealed text and must not be able to open it
         told |= {"VAULT_DATABASE_URL": around.database_url(VAULT.name), "MASTER_KEY": around.ring.master_key}
+    if part.name == "reporting":
+        told |= around.reading_urls()
     return told
 
 

@@ -1,18 +1,15 @@
 """On what are the chassis's tests run? A toy service with a real store, over HTTP, and an issuer of tokens."""
 
-import base64
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 import pytest
 from crm_chassis.issuer import EVERYTHING, Issuer
 from crm_chassis.migrating import upgrade, upgrade_vault
+from desk.living import KEY, alive
 from desk.service import DeskSettings, desk
 from fastapi import FastAPI
-
-KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture(scope="session")
@@ -28,21 +25,24 @@ def desk_settings(issuer: Issuer) -> Callable[..., DeskSettings]:
     return make
 
 
+async def _migrated(url: str) -> None:
+    await upgrade("desk", url)
+    await upgrade_vault(url)
+
+
 @pytest.fixture(scope="session")
 async def desk_url(databases) -> AsyncIterator[str]:
-    async def prepare(url: str) -> None:
-        await upgrade("desk", url)
-        await upgrade_vault(url)
-
-    made = await databases.create(await databases.template("desk", prepare))
+    made = await databases.create(await databases.template("desk", _migrated))
     yield made
     await databases.drop(made)
 
 
-@asynccontextmanager
-async def alive(app: FastAPI) -> AsyncIterator[FastAPI]:
-    async with app.router.lifespan_context(app):
-        yield app
+@pytest.fixture
+async def fresh_desk(databases) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    made = await databases.create(await databases.template("desk", _migrated))
+    yield made
+    await databases.drop(made)
 
 
 @pytest.fixture(scope="session")

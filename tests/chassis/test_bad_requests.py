@@ -46,9 +46,24 @@ async def test_json_that_does_not_fit_is_pointed_at(http: httpx2.AsyncClient, st
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"kind=person", b"{'text': 'a'}", b'{"text": NaN}', b'{"text": Infinity}', b'{"count": 1e999}', b'{"text": "\\ud800"}', b'{"text": "\xff\xfe"}', b"\xef\xbb\xbf{}",
-     '{"text": "a"}'.encode("utf-16"), b"[" * 100_000, b'{"a":' * 2000 + b"1" + b"}" * 2000, b'{"labels":' + b"[" * 100 + b"]" * 100 + b"}", b'{"text": "a"} {}', b"\x00"],
-)  # fmt: skip
+    [
+        b"{",
+        b"kind=person",
+        b"{'text': 'a'}",
+        b'{"text": NaN}',
+        b'{"text": Infinity}',
+        b'{"count": 1e999}',
+        b'{"text": "\\ud800"}',
+        b'{"text": "\xff\xfe"}',
+        b"\xef\xbb\xbf{}",
+        '{"text": "a"}'.encode("utf-16"),
+        b"[" * 100_000,
+        b'{"a":' * 2000 + b"1" + b"}" * 2000,
+        b'{"labels":' + b"[" * 100 + b"]" * 100 + b"}",
+        b'{"text": "a"} {}',
+        b"\x00",
+    ],
+)
 async def test_what_is_no_json_is_malformed(http: httpx2.AsyncClient, staff: dict[str, str], body: bytes) -> None:
     problem(await sent(http, staff, body), 400, "malformed")
 
@@ -85,8 +100,16 @@ async def test_what_was_sent_is_never_repeated(http: httpx2.AsyncClient, staff: 
 
 
 async def test_path_and_query_are_named_as_parameters(http: httpx2.AsyncClient, staff: dict[str, str]) -> None:
-    for path, name in (("/v1/jars/nobody", "jar_id"), ("/v1/jars?limit=0", "limit"), ("/v1/jars?limit=201", "limit"), ("/v1/jars?limit=x", "limit"), ("/v1/jars?limit=" + "9" * 5000, "limit"),
-                       ("/v1/jars?sort=colour", "sort"), ("/v1/jars?colour=red", "colour"), ("/v1/jars?limit=5&limit=x", "limit")):  # fmt: skip
+    for path, name in (
+        ("/v1/jars/nobody", "jar_id"),
+        ("/v1/jars?limit=0", "limit"),
+        ("/v1/jars?limit=201", "limit"),
+        ("/v1/jars?limit=x", "limit"),
+        ("/v1/jars?limit=" + "9" * 5000, "limit"),
+        ("/v1/jars?sort=colour", "sort"),
+        ("/v1/jars?colour=red", "colour"),
+        ("/v1/jars?limit=5&limit=x", "limit"),
+    ):
         (error,) = problem(await http.get(path, headers=staff), 422, "invalid-request")["errors"]
         assert error["parameter"] == name and "pointer" not in error
 

@@ -71,10 +71,29 @@ async def test_each_line_stands_alone(http: httpx2.AsyncClient, staff: dict[str,
     answers = await run(http, staff, lines)
     told = [(answer["status"], answer.get("problem", {}).get("type", "").removeprefix("/problems/")) for answer in answers]
     assert told == [
-        (400, "malformed"), (400, "malformed"), (400, "malformed"), (422, "invalid-request"), (422, "invalid-request"), (422, "invalid-request"), (422, "invalid-request"), (422, "invalid-request"),
-        (400, "idempotency-key-missing"), (400, "malformed"), (422, "invalid-request"), (422, "invalid-request"), (422, "invalid-request"), (422, "invalid-request"), (422, "invalid-request"),
-        (422, "invalid-request"), (404, "not-found"), (201, ""), (200, ""), (200, ""), (400, "malformed"), (400, "malformed"),
-    ]  # fmt: skip
+        (400, "malformed"),
+        (400, "malformed"),
+        (400, "malformed"),
+        (422, "invalid-request"),
+        (422, "invalid-request"),
+        (422, "invalid-request"),
+        (422, "invalid-request"),
+        (422, "invalid-request"),
+        (400, "idempotency-key-missing"),
+        (400, "malformed"),
+        (422, "invalid-request"),
+        (422, "invalid-request"),
+        (422, "invalid-request"),
+        (422, "invalid-request"),
+        (422, "invalid-request"),
+        (422, "invalid-request"),
+        (404, "not-found"),
+        (201, ""),
+        (200, ""),
+        (200, ""),
+        (400, "malformed"),
+        (400, "malformed"),
+    ]
     assert [answers[number]["key"] for number in (0, 1, 2)] == [None] * 3
     assert [error["pointer"] for error in answers[6]["problem"]["errors"] + answers[7]["problem"]["errors"] + answers[10]["problem"]["errors"]] == [
         "/text",
@@ -123,5 +142,16 @@ async def test_lines_about_different_things_do_not_wait_for_each_other(http: htt
 def test_lines_that_share_an_id_directly_or_over_a_third_are_one_group() -> None:
     a, b, c, d = (str(uuid.uuid4()) for _ in range(4))
     line = lambda path, body=None: {"operation": "o", "path": path, "body": body}  # noqa: E731
-    lines = [line({"x": a}), line({"x": b}), line({}, {"id": c}), line({"x": c.upper()}, {"other_id": a}), None, line({"x": d}, {"customer_id": b}), line({"name": "gold"}), line({"name": "gold"}), line({"name": "tin"}), line({"x": a, "name": "tin"})]  # fmt: skip # noqa: E501
+    lines = [
+        line({"x": a}),
+        line({"x": b}),
+        line({}, {"id": c}),
+        line({"x": c.upper()}, {"other_id": a}),
+        None,
+        line({"x": d}, {"customer_id": b}),
+        line({"name": "gold"}),
+        line({"name": "gold"}),
+        line({"name": "tin"}),
+        line({"x": a, "name": "tin"}),
+    ]
     assert sorted(groups(lines)) == [[0, 2, 3, 9], [1], [4], [5], [6, 7], [8]]

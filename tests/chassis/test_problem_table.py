@@ -13,7 +13,7 @@ from crm_events import refusals
 from crm_events.language.contacts import NoteAdded
 from problem_asserts import problem
 from pydantic import BaseModel, ValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError
 
 FAILS = "/v1/fails"
 
@@ -32,6 +32,7 @@ FAILS = "/v1/fails"
         ("taken", 409, "identifier-taken", {"conflicting_contact_id": "00000000-0000-0000-0000-000000000001", "merge": "/v1/merges"}),
         ("exists", 409, "already-exists", {"existing_id": "00000000-0000-0000-0000-000000000002"}),
         ("blocked", 422, "identifier-blocked", {}),
+        ("parameter", 422, "invalid-request", {"errors": [{"parameter": "as_of", "code": "in-the-future", "detail": "Ask about a moment that has passed."}]}),
         ("invalid", 422, "invalid-request", {"errors": [{"pointer": "/lines/0/quantity", "code": "too-many", "detail": "Only two were sold."}]}),
     ],
 )
@@ -60,6 +61,13 @@ async def test_an_unexpected_error_is_logged_by_kind_and_place_and_never_by_its_
     assert "example.org" not in json.dumps(line)
 
 
+def wrapped(cause: Exception) -> Exception:
+    """As SQLAlchemy raises it."""
+    error = DBAPIError("select", {}, cause)
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
@@ -72,9 +80,8 @@ async def test_an_unexpected_error_is_logged_by_kind_and_place_and_never_by_its_
         (refusals.Unavailable("Later."), "dependency-unavailable"),
         (refusals.Unavailable("Later.", overloaded=True), "overloaded"),
         (refusals.Refusal(), "internal-error"),
-        (InterfaceError("select", {}, Exception(), connection_invalidated=True), "dependency-unavailable"),
-        (DBAPIError("select", {}, ConnectionResetError()), "dependency-unavailable"),
-        (DBAPIError("select", {}, ValueError()), "internal-error"),
+        (wrapped(ConnectionResetError()), "dependency-unavailable"),
+        (wrapped(ValueError()), "internal-error"),
         (KeyError("x"), "internal-error"),
     ],
 )

@@ -50,9 +50,23 @@ async def test_a_token_of_the_issuer_is_good(http: httpx2.AsyncClient, forge) ->
 
 @pytest.mark.parametrize(
     "claims",
-    [{"exp": 1}, {"exp": None}, {"nbf": 9_999_999_999}, {"iss": "somebody"}, {"iss": None}, {"aud": "others"}, {"aud": None}, {"sub": None}, {"sub": 7}, {"customer_id": "nobody"}, {"actor": "timer"},
-     {"actor": "customer:1"}, {"actor": "agent:ann@example.org"}, {"scope": 7}],
-)  # fmt: skip
+    [
+        {"exp": 1},
+        {"exp": None},
+        {"nbf": 9_999_999_999},
+        {"iss": "somebody"},
+        {"iss": None},
+        {"aud": "others"},
+        {"aud": None},
+        {"sub": None},
+        {"sub": 7},
+        {"customer_id": "nobody"},
+        {"actor": "timer"},
+        {"actor": "customer:1"},
+        {"actor": "agent:ann@example.org"},
+        {"scope": 7},
+    ],
+)
 async def test_other_claims_are_not(http: httpx2.AsyncClient, forge, claims: dict[str, Any]) -> None:
     problem(await asked(http, forge(claims) if claims.get("sub") != 7 else _unchecked(forge, claims)), 401, "unauthenticated")
 
@@ -94,8 +108,22 @@ async def test_a_tampered_or_foreign_token_is_refused(http: httpx2.AsyncClient, 
     head, body, signature = good.split(".")
     more = json.loads(base64.urlsafe_b64decode(body + "==")) | {"scope": "contacts:read contacts:write"}
     stranger = ec.generate_private_key(ec.SECP256R1())
-    bad = [good[:-3] + "abc", f"{head}.{_part(more)}.{signature}", forge(key=stranger), forge(head={"kid": "unknown"}), forge(key=stranger, head={"jwk": ECAlgorithm.to_jwk(stranger.public_key(), as_dict=True)}),
-           forge(head={"crit": ["exp"]}), forge(key=ec.generate_private_key(ec.SECP384R1()), algorithm="ES384"), "", ".", "..", "a.b.c", good + ".x", "é", "x" * 5000]  # fmt: skip
+    bad = [
+        good[:-3] + "abc",
+        f"{head}.{_part(more)}.{signature}",
+        forge(key=stranger),
+        forge(head={"kid": "unknown"}),
+        forge(key=stranger, head={"jwk": ECAlgorithm.to_jwk(stranger.public_key(), as_dict=True)}),
+        forge(head={"crit": ["exp"]}),
+        forge(key=ec.generate_private_key(ec.SECP384R1()), algorithm="ES384"),
+        "",
+        ".",
+        "..",
+        "a.b.c",
+        good + ".x",
+        "é",
+        "x" * 5000,
+    ]
     for token in bad:
         answer = await http.get(JARS, headers=[("Authorization", b"Bearer " + token.encode())])
         problem(answer, 401, "unauthenticated")

@@ -60,25 +60,19 @@ async def test_a_token_of_staff_that_is_also_a_customers_acts_as_staff(http: htt
 async def test_pages_hold_everything_once_and_only_their_own_cursor(http: httpx2.AsyncClient, staff: dict[str, str]) -> None:
     for _ in range(7):
         await made(http, staff)
-    seen, path = [], "/v1/jars?sort=version&limit=3"
+    seen, path, last = [], "/v1/jars?sort=version&limit=3", ""
     while path:
         answer = await http.get(path, headers=staff)
         page = answer.json()
         seen += [item["id"] for item in page["items"]]
         assert ("Link" in answer.headers) == (page["next"] is not None)
         path = answer.links["next"]["url"] if page["next"] else None
-        cursor = page["next"] or cursor
+        last = page["next"] or last
     assert len(seen) == len(set(seen)) >= 7 and seen == sorted(seen)
-    assert (await http.get(f"/v1/jars?sort=version&limit=5&cursor={cursor}", headers=staff)).status_code == 200, "the size of a page may change"
-    for bad in (
-        f"sort=-version&cursor={cursor}",
-        f"cursor={cursor}",
-        "cursor=nonsense",
-        "cursor=",
-        "cursor=%00é".replace("%00", ""),
-        f"sort=version&cursor={cursor[:-2]}AA",
-        f"sort=version&cursor={'A' * 400}",
-    ):
+    assert (await http.get(f"/v1/jars?sort=version&limit=5&cursor={last}", headers=staff)).status_code == 200, "the size of a page may change"
+    others = [f"sort=-version&cursor={last}", f"cursor={last}"]
+    broken = [f"sort=version&cursor={cursor}" for cursor in ("nonsense", "", "é", last[:-2] + "AA", "A" * 400)]
+    for bad in others + broken:
         problem(await http.get(f"/v1/jars?{bad}", headers=staff), 400, "bad-cursor")
 
 

@@ -20,7 +20,6 @@ from crm_chassis.app import service_app
 from crm_chassis.background import running
 from crm_chassis.budget import CannotStart
 from crm_chassis.chassis import Chassis
-from crm_chassis.migrating import upgrade, upgrade_vault
 from crm_chassis.settings import S, load
 from crm_chassis.writer import late, opened, relay_of
 
@@ -59,9 +58,9 @@ def service_cli(name: str, *, settings: type[S], app: Callable[[S], FastAPI], ag
     program = typer.Typer(name=name, help=f"The {name} service.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     kinds = list(aggregates)
 
-    def told() -> S:
+    def told(*, quiet: bool = False) -> S:
         found = load(settings)
-        logs.configure(name, found.log_level)
+        logs.configure(name, "warning" if quiet else found.log_level)
         return found
 
     @program.command()
@@ -88,17 +87,19 @@ def service_cli(name: str, *, settings: type[S], app: Callable[[S], FastAPI], ag
     @program.command()
     def migrate() -> None:
         """Bring the tables up to date, then the rows that an older fold made."""
-        run(_migrate(name, told(), kinds, package))
+        run(_migrate(name, told(quiet=True), kinds, package))
 
     @program.command()
     def verify() -> None:
         """Prove every row equal to the fold of its events, and the log whole. Exit code 1 names differences."""
-        sys.exit(run(_verify(name, told(), kinds)))
+        sys.exit(run(_verify(name, told(quiet=True), kinds)))
 
     return program
 
 
 async def _migrate(name: str, settings: Any, aggregates: list[Aggregate[Any, Any]], package: str) -> None:
+    from crm_chassis.migrating import upgrade, upgrade_vault  # here, for alembic and SQLAlchemy double the time in which every other role starts
+
     await upgrade(package, settings.database_url)
     if settings.vault_database_url:
         await upgrade_vault(settings.vault_database_url)

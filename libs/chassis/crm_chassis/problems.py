@@ -12,8 +12,6 @@ from crm_events import refusals
 from crm_events.registry import REGISTRY
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -101,11 +99,12 @@ class Asked:
 _CONNECTION = (
     OSError,
     TimeoutError,
-    PoolTimeout,
     pg.PostgresConnectionError,
     pg.OperatorInterventionError,
     pg.InsufficientResourcesError,
     pg.LockNotAvailableError,
+    asyncpg.InternalClientError,  # what asyncpg raises when the server ended an idle connection a moment before it is used
+    pg.ObjectNotInPrerequisiteStateError,  # the database accepts no connections just now
     pg.TransactionRollbackError,
     pg.ReadOnlySQLTransactionError,
     pg.InvalidAuthorizationSpecificationError,
@@ -149,7 +148,8 @@ def _refused(exc: refusals.Refusal, asked: Asked) -> Problem:
         case refusals.Rejected():
             return Problem("rejected", exc.detail, members={**exc.extra, "rule": exc.rule})
         case refusals.Invalid():
-            return _misfit([{"pointer": exc.pointer, "code": exc.code, "detail": exc.detail}])
+            place = {"parameter": exc.pointer[1:]} if exc.pointer.startswith("?") else {"pointer": exc.pointer}
+            return _misfit([{**place, "code": exc.code, "detail": exc.detail}])
         case refusals.Blocked():
             return Problem("identifier-blocked", str(exc) or None)
         case refusals.NotFound():
@@ -187,8 +187,8 @@ def _http(exc: HTTPException) -> Problem:
 
 
 def _is_away(exc: BaseException) -> bool:
-    if isinstance(exc, DBAPIError) and exc.orig is not None:
-        return exc.connection_invalidated or _is_away(exc.orig.__cause__ or exc.orig)
+    if type(exc).__module__.startswith("sqlalchemy."):  # a wrapping of the driver's error; not imported here, for that takes as long as all the rest
+        return exc.__cause__ is not None and _is_away(exc.__cause__)
     closed = isinstance(exc, asyncpg.InterfaceError) and not isinstance(exc, pg.DataError | ValueError)  # a DataError is our own mistake in a query
     return closed or isinstance(exc, _CONNECTION)
 

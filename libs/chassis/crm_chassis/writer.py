@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -41,10 +41,12 @@ def writer_app(
     routers: Sequence[APIRouter],
     cluster: Cluster | None = None,
     extra_background: Mapping[str, Background] | None = None,
+    beside: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]] | None = None,
 ) -> FastAPI:
     """A writing service's app; its store is at `app.state.store`.
 
     `cluster(store, customer_id)`: the ids merged with a customer's, which her own token may touch. `extra_background` runs where FOLLOW is on.
+    `beside(app)`: what else the service opens; what it yields is put on `app.state`.
     """
     kinds = list(aggregates)
 
@@ -66,8 +68,8 @@ def writer_app(
                 works["timer"] = Timer(store).run
             if settings.follow:
                 works |= {each: partial(work, app.state) for each, work in (extra_background or {}).items()}
-            async with running(works):
-                yield {}
+            async with running(works), beside(app) if beside else nullcontext({}) as made:
+                yield made
 
     return service_app(name=name, title=title, settings=settings, routers=routers, lifespan=lifespan, members=members)
 

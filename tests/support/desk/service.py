@@ -178,6 +178,7 @@ async def fail(how: str, call: Write) -> Answer:
         "taken": Taken(claim, UUID(int=1)),
         "exists": Taken(Claim("document", "A-1"), UUID(int=2)),
         "blocked": Blocked(),
+        "parameter": Invalid("?as_of", "in-the-future", "Ask about a moment that has passed."),
         "invalid": Invalid("/lines/0/quantity", "too-many", "Only two were sold."),
     }
     raise failures[how]

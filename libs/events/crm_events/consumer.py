@@ -23,6 +23,7 @@ from crm_events.consuming.record import Alien, Record, recognise
 from crm_events.consuming.standing import PartitionStatus, Standing, Trouble
 from crm_events.consuming.subscription import OutOfRange, Subscription
 from crm_events.consuming.writing import Apply, Batch, Effects, Reject, Stopped, Writer
+from crm_events.stopping import stoppable
 from crm_events.topics import SOURCES
 
 log = structlog.get_logger(__name__)
@@ -88,15 +89,7 @@ class Consumer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until `stop`. A broker or database that is away is waited for. Raises Stalled, and whatever only a restart or an operator can mend."""
-        work, stopping = asyncio.create_task(self._work(stop)), asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait({work}, timeout=self._tempo.grace)
-        finally:
-            stopping.cancel()
-            work.cancel()
-            with suppress(asyncio.CancelledError):
-                await work
+        await stoppable(self._work(stop), stop, grace=self._tempo.grace)
 
     def status(self) -> list[PartitionStatus]:
         """The partitions this process reads just now."""

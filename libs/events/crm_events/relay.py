@@ -26,6 +26,7 @@ from crm_events.relaying.metrics import RelayMetrics
 from crm_events.relaying.publisher import Outgoing, Publisher
 from crm_events.relaying.reading import HoleInStore
 from crm_events.relaying.tails import tails
+from crm_events.stopping import stoppable
 from crm_events.topics import PARTITIONS
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,7 @@ class Pace:
     poll_least: float = 0.005
     poll_most: float = 0.05
     back_off_most: float = 5.0
+    grace: float = 3.0
     rows: int = 4_000
     rows_when_busy: int = 2_000
     mark_every: int = checkpoints.MARK_EVERY
@@ -110,6 +112,9 @@ class Relay:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Lead when possible, stand by otherwise, until `stop`. Never raises for a database or broker that is away: it backs off and tries again."""
+        await stoppable(self._work(stop), stop, grace=self._pace.grace)
+
+    async def _work(self, stop: asyncio.Event) -> None:
         pause = 0.25
         while not stop.is_set():
             began = time.monotonic()

@@ -9,6 +9,12 @@ from pathlib import Path
 
 import jwt
 import pytest
+from click.testing import Result
+from crm_local.cli import app
+from crm_local.jars import pinned
+from crm_local.parts import KAFKA_PORT, PARTS, POSTGRES_PORT
+from crm_local.telling import FOR_ALL
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = Path(sys.executable).parent / "crm-local"
@@ -16,6 +22,11 @@ CLI = Path(sys.executable).parent / "crm-local"
 
 def run(*words: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=cwd, env=os.environ | environment, capture_output=True, text=True)
+
+
+def typed(*words: str | Path) -> Result:
+    """The same program in this process: its start takes a second that a test need not wait."""
+    return CliRunner().invoke(app, [str(word) for word in words])
 
 
 def test_make_alone_lists_every_command_with_a_line_each() -> None:
@@ -47,17 +58,31 @@ def test_a_token_is_all_that_is_printed(tmp_path: Path) -> None:
 
 
 def test_a_token_without_wishes_has_every_scope_but_self(tmp_path: Path) -> None:
-    claims = jwt.decode(run(CLI, "token", "--data", tmp_path).stdout.strip(), options={"verify_signature": False})
+    claims = jwt.decode(typed("token", "--data", tmp_path).stdout.strip(), options={"verify_signature": False})
     assert {"contacts:write", "reporting:admin", "personal:read", "ops:write"} <= set(claims["scope"].split())
     assert "self" not in claims["scope"].split()
 
 
 @pytest.mark.parametrize("words", [("--scopes", "tickets:wirte"), ("--scopes", "self"), ("--customer", "nobody")])
 def test_a_token_that_cannot_be_is_refused_in_one_line(tmp_path: Path, words: tuple[str, str]) -> None:
-    told = run(CLI, "token", "--data", tmp_path, *words)
-    assert (told.returncode, told.stdout, len(told.stderr.splitlines())) == (1, "", 1)
+    told = typed("token", "--data", tmp_path, *words)
+    assert (told.exit_code, told.stdout, len(told.stderr.splitlines())) == (1, "", 1)
 
 
 def test_a_stack_that_is_down_is_shown_as_down(tmp_path: Path) -> None:
-    told = run(CLI, "status", "--data", tmp_path)
-    assert (told.returncode, told.stdout.count("does not run")) == (1, 6)
+    told = typed("status", "--data", tmp_path)
+    assert (told.exit_code, told.stdout.count("does not run")) == (1, 6)
+
+
+def test_the_page_about_the_local_stack_names_what_there_is() -> None:
+    page = (ROOT / "docs" / "local-stack.md").read_text()
+    for part in PARTS:
+        assert f"{part.name} " in page
+        assert f":{part.port} " in page
+    assert f"127.0.0.1:{POSTGRES_PORT} " in page
+    assert f"127.0.0.1:{KAFKA_PORT} " in page
+    assert f"Kafka's {len(pinned())} archives" in page
+    assert set(FOR_ALL) == set(re.findall(r"`([A-Z_]+)`", page[page.index("* `LOG_LEVEL`") : page.index("are passed on")]))
+    fixtures = {word for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for word in re.findall(r"`(\w+)`", row)}
+    written = set(re.findall(r"@pytest\.fixture.*\n(?:async )?def (\w+)", (ROOT / "tests" / "conftest.py").read_text()))
+    assert fixtures <= written

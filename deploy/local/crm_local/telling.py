@@ -12,7 +12,8 @@ from crm_local.keyring import Keyring
 from crm_local.parts import RECONCILER, VAULT, Part, service
 
 # What a person may set for all processes of the stack; anything else of the caller's environment (PORT, HOST, …) stays outside.
-_PASSED_ON = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "LOG_LEVEL", "CORS_ORIGINS", "RATE_LIMIT", "MAX_IN_FLIGHT", "RELAY", "TIMER", "FOLLOW")
+FOR_ALL = ("LOG_LEVEL", "CORS_ORIGINS", "RATE_LIMIT", "MAX_IN_FLIGHT", "RELAY", "TIMER", "FOLLOW")
+_OF_THE_MACHINE = ("PATH", "HOME", "USER", "LANG", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Surroundings:
 
 def environment(part: Part, around: Surroundings, outside: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the whole environment of the process."""
-    told = {name: outside[name] for name in _PASSED_ON if name in outside}
+    told = {name: outside[name] for name in (*_OF_THE_MACHINE, *FOR_ALL) if name in outside}
     told |= {
         "ENVIRONMENT": "development",
         "DATABASE_URL": around.database_url(part.service),

@@ -21,7 +21,7 @@ from crm_chassis.openapi import problems
 from crm_chassis.order import groups
 from crm_chassis.problem_answer import tell
 from crm_chassis.problems import Asked, Problem, problem_of
-from crm_chassis.reading import clean
+from crm_chassis.reading import clean, is_clean
 
 PATH, MOST, TOGETHER = "/v1/commands", 1000, 64
 NDJSON = "application/x-ndjson"
@@ -67,7 +67,7 @@ async def run_commands(request: Request, call: Annotated[Call, Security(caller)]
     async def work() -> None:
         while waiting:
             for number in waiting.popleft():
-                answers[number] = await _answer(batch, read[number])
+                answers[number] = await _answer(batch, read[number], raw[number])
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(min(TOGETHER, len(waiting))):
@@ -84,7 +84,7 @@ def _read(raw: bytes) -> dict[str, Any] | None:
     return line if isinstance(line, dict) and isinstance(line.get("operation"), str) else None
 
 
-async def _answer(batch: _Batch, told: dict[str, Any] | None) -> bytes:
+async def _answer(batch: _Batch, told: dict[str, Any] | None, raw: bytes) -> bytes:
     key = told.get("key") if told and isinstance(told.get("key"), str) else None
     operation, staff = "", True
     try:
@@ -100,8 +100,8 @@ async def _answer(batch: _Batch, told: dict[str, Any] | None) -> bytes:
             raise Problem("invalid-request", members={"errors": [{"pointer": "/operation", "code": "unknown", "detail": "This service has no such command."}]})
         customers = await batch.allowed(known.scopes)
         staff = customers is None
-        body = clean(line.body) if line.body is not None else None
-        return _line(key, await known.run(_call(batch.call, known, line, body, customers), clean(line.path), body))
+        path, body = (line.path, line.body) if is_clean(raw) else (clean(line.path), clean(line.body))
+        return _line(key, await known.run(_call(batch.call, known, line, body, customers), path, body))
     except Exception as error:  # noqa: BLE001  a line stands alone: whatever it raises is its own answer
         problem = problem_of(error, Asked(staff=staff, writes=True, body=told.get("body") if told else None))
         if problem.status >= 500:

@@ -17,7 +17,7 @@ def read_json(raw: bytes) -> Any:
         tree = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise Problem("malformed", f"The body is not JSON (line {error.lineno}, column {error.colno}).") from None
-    return tree if _plain(raw) else clean(tree)
+    return tree if is_clean(raw) else clean(tree)
 
 
 def clean(tree: Any) -> Any:
@@ -42,6 +42,8 @@ def clean(tree: Any) -> Any:
     return root[0]
 
 
-def _plain(raw: bytes) -> bool:
-    """ASCII without escapes and hardly nested: most requests, and nothing to clean."""
-    return raw.isascii() and b"\\u" not in raw and raw.count(b"[") + raw.count(b"{") <= DEEPEST
+def is_clean(raw: bytes) -> bool:
+    """Whether the text of the JSON shows at once that there is nothing to clean: in NFC as a whole, no escapes that could hide NUL, hardly nested."""
+    if b"\\u" in raw or raw.count(b"[") + raw.count(b"{") > DEEPEST:
+        return False
+    return raw.isascii() or unicodedata.is_normalized("NFC", raw.decode())

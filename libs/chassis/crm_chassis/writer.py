@@ -113,8 +113,12 @@ async def vault_of(settings: ServiceSettings) -> AsyncIterator[Vault]:
     """The vault the settings name."""
     if settings.vault_database_url is None or settings.master_key is None:
         raise CannotStart("Personal data is sealed here: set VAULT_DATABASE_URL and MASTER_KEY.")
-    async with asyncpg.create_pool(settings.vault_database_url, min_size=1, max_size=VAULT, timeout=5, command_timeout=5) as pool:
+    async with asyncpg.create_pool(settings.vault_database_url, min_size=1, max_size=VAULT, timeout=5, command_timeout=5, reset=_unchanged) as pool:
         yield LocalVault(pool, settings.master_key_bytes)
+
+
+async def _unchanged(_: asyncpg.Connection) -> None:
+    """Nothing here leaves a connection changed, and asyncpg's own reset would be one more question at each release."""
 
 
 def relay_of(name: str, settings: ServiceSettings, registry: CollectorRegistry, busy: Callable[[], bool] | None = None) -> Relay:

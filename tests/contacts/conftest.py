@@ -1,4 +1,5 @@
-"""Where do the contacts tests get the real service from? Its app over a fresh database and a vault of its own, without relay and eraser: a test calls those."""
+"""Where do the contacts tests get the real service from? Its app over a database and a vault of its own, once a session, without relay
+and eraser: a test that needs the eraser makes it work. Tests share the database, so each makes customers, addresses and names of its own."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -23,13 +24,11 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
     return Issuer(Path(tmp_path_factory.mktemp("issuer")))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def app(databases: Any, issuer: Issuer) -> AsyncIterator[FastAPI]:
-    async def migrated(url: str) -> None:
-        await upgrade("crm_contacts", url)
-
-    url = await databases.create(await databases.template("contacts", migrated))
-    vault = await databases.create(await databases.template("vault", upgrade_vault))
+    url, vault = await databases.create(), await databases.create()
+    await upgrade("crm_contacts", url)
+    await upgrade_vault(vault)
     settings = ContactsSettings(
         database_url=url, vault_database_url=vault, master_key=KEY, index_key=KEY, auth_jwks=str(issuer.jwks), relay=False, timer=False, follow=False
     )
@@ -40,12 +39,12 @@ async def app(databases: Any, issuer: Issuer) -> AsyncIterator[FastAPI]:
     await databases.drop(vault)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def store(app: FastAPI) -> EventStore:
     return app.state.store
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def api(app: FastAPI, issuer: Issuer) -> AsyncIterator[Api]:
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://contacts") as http:
         yield Api(http, issuer, issuer.token(EVERYTHING))

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 import pytest
 from crm_contacts.consents import Word, set_consent
 from crm_contacts.contact import MOST_ABSORBED, MOST_IDENTIFIERS, Contact, Window, evolve
-from crm_contacts.erasure import confirm_erasure, request_erasure
+from crm_contacts.erasure import NotWhole, confirm_erasure, request_erasure
 from crm_contacts.identification import add_identifier, remove_identifier, verify_identifier
 from crm_contacts.identifiers import recognise
 from crm_contacts.interaction import INTERACTIONS, record
@@ -273,10 +273,17 @@ def test_nobody_is_merged_with_himself_an_unknown_or_an_erased_one() -> None:
 
 
 def test_erasure_is_asked_once_of_each_member_and_confirmed_once() -> None:
-    assert request_erasure([person(), person(ERASING), Contact()], request_id=OTHER) == [[PrivacyErasureRequested(request_id=OTHER)], [], []]
+    members = {ME: person(MERGED), OTHER: person(ABSORBED, ERASING), POINT: Contact()}
+    assert request_erasure(members, request_id=MERGE) == [[PrivacyErasureRequested(request_id=MERGE)], [], []]
     erased = PrivacyErased(request_id=REQUEST, key_ids=(POINT,))
     assert confirm_erasure(person(ERASING), request_id=REQUEST, key_ids=[POINT]) == [erased]
     assert confirm_erasure(person(ERASING, erased), request_id=REQUEST, key_ids=[POINT]) == []
+
+
+@pytest.mark.parametrize("member", [person(MERGED), person(ABSORBED)])
+def test_nobody_is_erased_without_those_he_is_one_with(member: Contact) -> None:
+    with pytest.raises(NotWhole):
+        request_erasure({POINT: member}, request_id=REQUEST)
 
 
 def test_an_erased_contact_keeps_nothing_personal_in_its_row() -> None:

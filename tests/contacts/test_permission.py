@@ -166,11 +166,11 @@ def test_histories_of_three_words_are_decided_as_the_rule_is_written() -> None:
     merges = [(BEH, ALI, 4)]
     decided, histories = {True: 0, False: 0}, list(product(product((ALI, BEH), (True, False), KEYS), repeat=3))
     for days in ((1, 2, 3), (2, 3, 6), (3, 6, 7)):
-        for said in Random(7).sample(histories, 800):
+        for said in Random(7).sample(histories, 400):
             words: list[Word] = [(member, granted, *key, on, None) for (member, granted, key), on in zip(said, days, strict=True)]
             state = cluster(words, merges)
             for channel, point in QUESTIONS:
                 answer = decide(state, ("marketing", channel, point), day(9)).answer == "allow"
                 assert answer is oracle(words, channel, point, merges, 9), (words, channel, point)
                 decided[answer] += 1
-    assert min(decided.values()) > 500, "the table has both answers in it"
+    assert min(decided.values()) > 250, "the table has both answers in it"

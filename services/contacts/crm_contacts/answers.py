@@ -10,7 +10,7 @@ from uuid import UUID
 
 from crm_chassis.body import Instant, Resource
 from crm_events.store.loading import Loaded
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from crm_contacts.cluster import Cluster
 from crm_contacts.contact import Consent, Contact, Preferences
@@ -46,6 +46,7 @@ class ConsentAnswer(Resource):
 class WindowAnswer(Resource):
     """Hours of the week, by the clock of `time_zone`."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
     days: list[str]
     starts: str = Field(serialization_alias="from")
     ends: str = Field(serialization_alias="to")

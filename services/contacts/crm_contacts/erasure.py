@@ -1,6 +1,6 @@
 """How is a customer forgotten? Asked for over all contacts that are one customer, in one command; done when their keys are gone for good."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from crm_events.language.contacts import ContactEvent, PrivacyErased, PrivacyErasureRequested
@@ -8,9 +8,20 @@ from crm_events.language.contacts import ContactEvent, PrivacyErased, PrivacyEra
 from crm_contacts.contact import Contact
 
 
-def request_erasure(members: Sequence[Contact], *, request_id: UUID) -> list[list[ContactEvent]]:
-    """Each member's events, in order; one whose erasure is under way, or done, has nothing new."""
-    return [[] if member.erasure or member.registered_at is None else [PrivacyErasureRequested(request_id=request_id)] for member in members]
+class NotWhole(Exception):
+    """A merge came between asking who is one customer and looking at them. Ask again."""
+
+
+def request_erasure(members: Mapping[UUID, Contact], *, request_id: UUID) -> list[list[ContactEvent]]:
+    """Each member's events, in order; one whose erasure is under way, or done, has nothing new.
+
+    NotWhole, if one of them is merged with a contact that is not among them: its version alone would not tell, for it was read after the merge.
+    """
+    for member in members.values():
+        edges = [*member.absorbed, *([member.merged] if member.merged else [])]
+        if any(edge.other_id not in members for edge in edges):
+            raise NotWhole
+    return [[] if member.erasure or member.registered_at is None else [PrivacyErasureRequested(request_id=request_id)] for member in members.values()]
 
 
 def confirm_erasure(contact: Contact, *, request_id: UUID, key_ids: Sequence[UUID]) -> list[ContactEvent]:

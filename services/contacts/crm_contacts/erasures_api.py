@@ -1,16 +1,15 @@
 """How does a customer ask to be forgotten, and how far is it?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
 from uuid import UUID
 
 from crm_chassis.answer import Answer
 from crm_chassis.operations import command, query
-from crm_events.deciding import Happened
-from crm_events.language.contacts import PrivacyErased, PrivacyErasureRequested
-from crm_events.refusals import NotFound
-from crm_events.store.store import EventStore, Target
+from crm_events.language.contacts import ContactEvent, PrivacyErased, PrivacyErasureRequested
+from crm_events.refusals import KeptMoving, NotFound
+from crm_events.store.store import TRIES, EventStore, Target
 from fastapi import APIRouter
 from uuid_utils.compat import uuid7
 
@@ -33,20 +32,23 @@ from streams s left join destroyed_key d on d.customer_id = s.stream_id where s.
 @router.post("/v1/privacy/erasures", **command(ErasureAnswer))
 async def request_erasure(body: ErasureBody, call: Privacy) -> Answer:
     """From now on nothing personal of this customer, in whichever contact, can be written or read; the keys are destroyed within a minute."""
-    request_id, customer_id = uuid7(), body.customer_id
+    request_id, told = uuid7(), call.command(body)
+    for _ in range(TRIES):
+        members = (await clusters(call.store, [body.customer_id]))[body.customer_id].members
+        ids = [body.customer_id, *(member for member in members if member != body.customer_id)]
+        try:
+            done = await call.store.handle_all(told, [Target(CONTACTS, each) for each in ids], partial(_decide, ids, request_id))
+        except erasure.NotWhole:
+            continue
+        found = done.part.state.erasure
+        return await call.answer(done, await _erasure(call.store, found), created=f"/v1/privacy/erasures/{found}")
+    raise KeptMoving("Contacts kept being merged with this customer. Send the request again.")
 
-    async def targets() -> Sequence[Target]:
-        members = (await clusters(call.store, [customer_id]))[customer_id].members
-        return [Target(CONTACTS, each) for each in (customer_id, *(member for member in members if member != customer_id))]
 
-    def decide(states: list[Contact], _: datetime) -> Sequence[Iterable[Happened[Any]]]:
-        if states[0].registered_at is None:
-            raise NotFound("There is no contact of this id.")
-        return erasure.request_erasure(states, request_id=request_id)
-
-    done = await call.store.handle_all(call.command(body), targets, decide)
-    found = done.part.state.erasure
-    return await call.answer(done, await _erasure(call.store, found), created=f"/v1/privacy/erasures/{found}")
+def _decide(ids: Sequence[UUID], request_id: UUID, states: Sequence[Contact], _: datetime) -> list[list[ContactEvent]]:
+    if states[0].registered_at is None:
+        raise NotFound("There is no contact of this id.")
+    return erasure.request_erasure(dict(zip(ids, states, strict=True)), request_id=request_id)
 
 
 @router.get("/v1/privacy/erasures/{erasure_id}", **query(ErasureAnswer))

@@ -32,7 +32,7 @@ def merge(
     if survivor_id == absorbed_id:
         raise Invalid("/absorbed_id", "same", "A contact cannot be merged with itself; name two contacts.")
     standing(survivor), standing(absorbed)
-    if survivor.merged and survivors_root == absorbed_id:
+    if survivor.merged and absorbed_id in (survivors_root, survivor.merged.other_id):
         raise Rejected("merge-cycle", "The survivor is part of the absorbed contact. Reverse that merge first.", merge_id=str(survivor.merged.merge_id))
     if absorbed.merged:
         raise Rejected("already-merged", "The absorbed contact is part of another. Reverse that first, or merge the other.", **_into(absorbed.merged.other_id))

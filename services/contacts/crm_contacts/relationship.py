@@ -53,7 +53,10 @@ def _claims(_: Relationship, event: RelationshipEvent) -> Iterator[Claim]:
 
 
 def _columns(relationship: Relationship) -> dict[str, Any]:
-    return {"other_id": relationship.other_id, "open": relationship.kind is not None and relationship.unlinked_at is None}
+    return {
+        "other_id": str(relationship.other_id) if relationship.other_id else None,
+        "open": relationship.kind is not None and relationship.unlinked_at is None,
+    }
 
 
 RELATIONSHIPS: Aggregate[Relationship, RelationshipEvent] = Aggregate("relationship", Relationship, evolve, claims=_claims, columns=_columns)

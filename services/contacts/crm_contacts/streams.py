@@ -46,8 +46,8 @@ def _claims(before: Contact, event: ContactEvent) -> Iterator[Claim]:
 
 def _columns(contact: Contact) -> dict[str, Any]:
     return {
-        "merged_into": contact.merged.other_id if contact.merged else None,
-        "erasure": contact.erasure,
+        "merged_into": str(contact.merged.other_id) if contact.merged else None,
+        "erasure": str(contact.erasure) if contact.erasure else None,
         "erasing": contact.erasure is not None and not contact.erased,
     }
 

@@ -105,6 +105,12 @@ def test_a_full_disk_is_told_before_it_fails(tmp_path: Path) -> None:
         require_room(tmp_path, "Kafka", 10**9)
 
 
+def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotStart, match="PostgreSQL cannot write to .*file/data: Not a directory"):
+        Postgres(tmp_path / "file" / "data").start()
+
+
 def test_an_archive_that_is_not_the_tested_one_is_refused(kafka: str, tmp_path: Path) -> None:
     del kafka  # its start has filled the cache
     jars = {jar.name: jar for jar in kafka_jars()}

@@ -18,7 +18,7 @@ from crm_local import ports
 from crm_local.failures import CannotStart
 from crm_local.jars import kafka_jars
 from crm_local.processes import Detached, alone
-from crm_local.room import require_room
+from crm_local.room import require_folder, require_room
 
 # One node is broker and controller; everything that a cluster replicates has one copy here, and internal
 # topics have one partition, as each costs files and start-up time.
@@ -102,7 +102,7 @@ class Kafka:
 
     def start(self) -> None:
         """Start the broker and return when it answers; harmless if it runs. Raises CannotStart."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        require_folder(self.data_dir, self.name)
         with alone(self.data_dir / "kafka.lock"):
             if self.ready():
                 return

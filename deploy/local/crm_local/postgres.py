@@ -16,7 +16,7 @@ from crm_local import ports
 from crm_local.account import account, let_through
 from crm_local.failures import CannotStart
 from crm_local.processes import Detached, alone
-from crm_local.room import require_room
+from crm_local.room import require_folder, require_room
 
 # A projector's batch is one large transaction: with the small defaults, checkpoints and not the work set its pace.
 STACK: Mapping[str, str] = {
@@ -92,7 +92,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server and return when it takes connections; harmless if it runs. Raises CannotStart."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        require_folder(self.data_dir, self.name)
         with alone(self.data_dir / "postgres.lock"):
             if self.ready():
                 return

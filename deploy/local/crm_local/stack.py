@@ -18,6 +18,7 @@ from crm_local.keyring import keyring
 from crm_local.parts import PARTS, RECONCILER, SERVICES, VAULT, Part
 from crm_local.postgres import Postgres
 from crm_local.processes import Detached, alone
+from crm_local.room import require_folder
 from crm_local.running import Running
 from crm_local.telling import Surroundings, environment, program
 
@@ -40,7 +41,7 @@ class Stack:
 
     def up(self, *, fresh_ports: bool = False) -> Surroundings:
         """Start what does not run, restart what runs old code or settings, and return when all of it is ready. Raises CannotStart."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        require_folder(self.data_dir, "The stack")
         with alone(self.data_dir / "stack.lock"):
             around = self._ground(addresses.choose(self.data_dir, fresh=fresh_ports))
             for attempt in range(1, _TRIES + 1):

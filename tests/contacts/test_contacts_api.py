@@ -1,6 +1,7 @@
 """Does the service answer as its clients were promised?"""
 
 import asyncio
+import json
 import random
 import uuid
 from collections import Counter
@@ -343,3 +344,29 @@ async def test_of_two_changes_of_one_version_at_once_one_wins_fifty_times_over(a
         changes = [api.patch(path, {"language": f"{word}-A{version}"}, If_Match=f'"{version}"') for word in ("fa", "en")]
         answers = await asyncio.gather(*changes)
         assert sorted(answer.status_code for answer in answers) == [200, 412]
+
+
+OPERATIONS = """registerContact getContact lookupContacts changeContact addIdentifier removeIdentifier verifyIdentifier setConsent checkConsent setPreferences
+recordInteraction listInteractions addNote assignOwner recordNeed linkRelationship unlinkRelationship listRelationships mergeContacts getMerge reverseMerge
+requestErasure getErasure"""
+
+
+async def test_each_operation_promised_is_there_by_its_name(api: Api) -> None:
+    described = ok(await api.get("/openapi.json"))
+    assert set(OPERATIONS.split()) <= {operation["operationId"] for path in described["paths"].values() for operation in path.values()}
+
+
+async def test_many_commands_make_a_contact_and_what_passed_with_it_in_one_request(api: Api) -> None:
+    identity, keys = str(uuid.uuid4()), [uuid.uuid4().hex for _ in range(3)]
+    lines = [
+        {"operation": "registerContact", "key": keys[0], "path": {}, "body": {"kind": "person", "id": identity}},
+        {"operation": "recordInteraction", "key": keys[1], "path": {"contact_id": identity}, "body": {"channel": "web", "direction": "inbound"}},
+        {"operation": "setConsent", "key": keys[2], "path": {"contact_id": identity, "purpose": "marketing", "channel": "sms"}, "body": GRANT},
+    ]
+    for _ in range(2):
+        told = {"Authorization": f"Bearer {api.token}", "Content-Type": "application/x-ndjson"}
+        answer = await api.http.post("/v1/commands", content="".join(json.dumps(line) + "\n" for line in lines), headers=told)
+        rows = [json.loads(line) for line in answer.text.splitlines()]
+        assert [row["status"] for row in rows] == [201, 201, 200], rows
+    assert len(ok(await api.get(f"/v1/contacts/{identity}/interactions"))["items"]) == 1
+    assert (await api.contact(identity))["version"] == 2

@@ -40,4 +40,4 @@ async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
 
 
 async def _erase(state: State, stop: asyncio.Event) -> None:
-    await Eraser(state.store).run(stop)
+    await Eraser(state.store, state.vault).run(stop)

@@ -17,7 +17,7 @@ import structlog
 from crm_events import lease
 from crm_events.command import Command
 from crm_events.store.store import EventStore
-from crm_events.vault import TTL
+from crm_events.vault import TTL, Vault
 
 from crm_contacts.erasure import confirm_erasure
 from crm_contacts.streams import CONTACTS, MERGE
@@ -40,8 +40,8 @@ log = structlog.get_logger(__name__)
 class Eraser:
     """One works at a time, by lease. `settled`: how long after the destruction a key can still be in some process's memory."""
 
-    def __init__(self, store: EventStore, *, settled: timedelta = SETTLED) -> None:
-        self._store, self._settled = store, settled
+    def __init__(self, store: EventStore, vault: Vault, *, settled: timedelta = SETTLED) -> None:
+        self._store, self._vault, self._settled = store, vault, settled
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._lease: lease.Lease | None = None
 
@@ -73,7 +73,7 @@ class Eraser:
             return
         # The command released what the contact claims today; this also drops words of former names, and what an older release normalised otherwise.
         await self._store.pool.execute("delete from claims where holder = any($1::uuid[]) and scope <> $2", members, MERGE)
-        destroyed = await self._store.vault.destroy(members)
+        destroyed = await self._vault.destroy(members)
         await self._store.pool.execute(_NOTE, [each.subject for each in destroyed], [each.key_id for each in destroyed])
 
     async def _leads(self) -> bool:

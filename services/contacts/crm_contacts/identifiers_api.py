@@ -42,9 +42,9 @@ async def lookup_contacts(body: Lookup, call: Read, page: Paging) -> Answer:
         found, last = await call.store.holders(item.scope, item.normalised), None
     else:
         found, last = await _named(call, body.name or "", page.after, page.limit)
-    merged = await clusters(call.store, found)
-    roots = await call.store.read_many(CONTACTS, list(dict.fromkeys(merged[each].root for each in found)))
-    shown = [contact_answer(each, (await clusters(call.store, [each.stream_id]))[each.stream_id], call.now) for each in roots if each.version]
+    customers = {each.root: each for each in (await clusters(call.store, found)).values()}
+    roots = await call.store.read_many(CONTACTS, list(customers))
+    shown = [contact_answer(each, customers[each.stream_id], call.now) for each in roots if each.version and each.state.erasure is None]
     return await call.page(shown, [last] if last else None, page.limit)
 
 

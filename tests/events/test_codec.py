@@ -100,7 +100,7 @@ def test_we_read_what_another_implementation_writes(envelope: Envelope) -> None:
         "time": envelope.occurred_at,
         "datacontenttype": "application/json",
         "dataschema": f"https://events.example.org/a/path/schemas/{envelope.type}/{envelope.schema_version}",
-        "recordedtime": envelope.recorded_at,
+        "recordedtime": envelope.recorded_at.isoformat(),
         "partitionkey": str(envelope.key),
         "streamid": str(envelope.stream_id),
         "sequence": envelope.version,
@@ -130,6 +130,7 @@ def test_we_read_what_another_implementation_writes(envelope: Envelope) -> None:
         "actor",
     ):
         assert getattr(found, name) == getattr(envelope, name), name
+    assert found.occurred_at.tzinfo is found.recorded_at.tzinfo is UTC
     assert json.loads(found.payload) == json.loads(envelope.payload)
 
 
@@ -195,7 +196,7 @@ def test_a_record_with_a_malformed_header_is_alien(name: str, value: bytes) -> N
 
 
 def test_a_record_under_another_key_or_none_is_alien() -> None:
-    told = headers(plain(), BASE)
+    told = [(header, value) for header, value in headers(plain(), BASE) if header != "ce_subject"]
     for key in (None, str(UUID(int=1)).encode()):
         with pytest.raises(Alien, match="key"):
             decode(key, b"{}", told)

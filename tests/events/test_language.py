@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -173,3 +174,15 @@ def test_an_event_cannot_be_changed() -> None:
     event = TicketCategorised(category="delivery")
     with pytest.raises(ValidationError):
         event.category = "billing"  # type: ignore[misc]
+
+
+def test_the_documents_list_every_event_under_its_owner_and_stream() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page.splitlines()
+        if line.startswith(("| contacts", "| tickets", "| loyalty", "| reporting"))
+    ]
+    told = {(owner, *stream.removesuffix(" ⊘").split(), type_, stream.endswith("⊘")) for owner, stream, types in rows for type_ in types.split(", ")}
+    kinds = [(stream, REGISTRY[model.type]) for stream in STREAMS for model in members(stream)]
+    assert told == {(kind.owner, stream, kind.type, kind.keyed_by_stream) for stream, kind in kinds}

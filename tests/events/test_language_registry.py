@@ -76,9 +76,3 @@ def test_every_type_has_one_owner_and_goes_to_its_topic() -> None:
     assert REGISTRY["consent.granted"].topic == "crm.contacts.v1"
     assert REGISTRY["tier.qualified"].topic == "crm.loyalty.v1"
     assert REGISTRY["target.set"].topic == "crm.reference.v1"
-
-
-@pytest.mark.parametrize("type_", sorted(REGISTRY))
-def test_a_type_at_version_n_can_be_read_from_every_version_before(type_: str) -> None:
-    kind = REGISTRY[type_]
-    assert set(kind.upcasters) == set(range(1, kind.schema_version))

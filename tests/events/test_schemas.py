@@ -158,14 +158,20 @@ INCOMPATIBLE = {
     ),
     "a metric is dropped": ("sla_policy.defined", lambda d: d["properties"]["targets"]["propertyNames"]["enum"].remove("update"), [NEW_READER]),
     "a pair grows a third": ("calendar.defined", lambda d: pairs(d).append({"type": "string"}), [NEW_READER, OLD_READER]),
+    "an hour can be any text": ("calendar.defined", lambda d: hours(d)["prefixItems"][0].pop("pattern"), [OLD_READER]),
     "a field is no longer sealed": ("note.added", lambda d: d["properties"]["text"].pop("x-sealed"), ["A field became, or no longer is, sealed."]),
 }
 
 
+def hours(document: Document) -> Document:
+    found: Document = document["properties"]["week"]["additionalProperties"]["items"]
+    return found
+
+
 def pairs(document: Document) -> list[Document]:
-    spans = document["properties"]["week"]["additionalProperties"]["items"]
-    spans["minItems"] = spans["maxItems"] = 3
-    found: list[Document] = spans["prefixItems"]
+    span = hours(document)
+    span["minItems"] = span["maxItems"] = 3
+    found: list[Document] = span["prefixItems"]
     return found
 
 

@@ -68,7 +68,7 @@ def decode(key: bytes | None, value: bytes | None, record_headers: Iterable[tupl
         if key != head["ce_partitionkey"] or head.get("ce_subject", key) != key:
             raise Alien("the record's key is not the event's")
         source, type_ = head["ce_source"].decode(), head["ce_type"].decode()
-        if source[:1] != "/" or not type_:
+        if source[:1] != "/":
             raise Alien(f"no source of ours: {source[:80]!r}")
         customer = _uuid(key)
         stream_id = customer if head["ce_streamid"] == key else _uuid(head["ce_streamid"])

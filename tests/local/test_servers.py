@@ -107,7 +107,7 @@ def test_a_full_disk_is_told_before_it_fails(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CannotStart, match="PostgreSQL cannot write to .*file/data: Not a directory"):
+    with pytest.raises(CannotStart, match=r"PostgreSQL cannot write to .*file/data: Not a directory"):
         Postgres(tmp_path / "file" / "data").start()
 
 

@@ -1,6 +1,5 @@
 """Do many commands at once do what each alone would have done, in order where order matters?"""
 
-import asyncio
 import json
 import uuid
 from typing import Any
@@ -133,10 +132,8 @@ async def test_too_many_lines_too_many_bytes_or_another_type_are_refused_whole(h
 
 
 async def test_lines_about_different_things_do_not_wait_for_each_other(http: httpx2.AsyncClient, staff: dict[str, str]) -> None:
-    jars = [str(uuid.uuid4()) for _ in range(100)]
-    answers = await asyncio.gather(*(run(http, staff, [make(jar) for jar in jars[start::2]]) for start in (0, 1)))
-    positions = sorted(int(answer["consistency_token"].rsplit(".", 1)[1]) for each in answers for answer in each)
-    assert len(set(positions)) == 100
+    meet = [{"operation": "meetAtJar", "path": {"jar_id": str(uuid.uuid4())}} for _ in range(2)]
+    assert [answer["status"] for answer in await run(http, staff, meet)] == [200, 200]
 
 
 def test_lines_that_share_an_id_directly_or_over_a_third_are_one_group() -> None:

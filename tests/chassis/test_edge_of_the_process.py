@@ -109,14 +109,17 @@ async def test_a_full_service_turns_requests_away_but_can_be_watched(desk_url: s
     gate.clear()
     async with alive(desk(desk_settings(desk_url, max_in_flight=2))) as app, client(app) as http:
         waiting = [asyncio.create_task(http.post("/v1/waits", headers=staff)) for _ in range(2)]
-        async with asyncio.timeout(5):
-            while await metric(http, "http_requests_in_flight") < 2:
-                await asyncio.sleep(0)
-        answer = await http.get("/v1/jars", headers=staff)
-        assert problem(answer, 503, "overloaded") and answer.headers["Retry-After"] == "1"
-        assert (await http.get("/healthz")).status_code == (await http.get("/readyz")).status_code == 200
-        gate.set()
-        assert [(await each).status_code for each in waiting] == [200, 200]
+        try:
+            async with asyncio.timeout(5):
+                while await metric(http, "http_requests_in_flight") < 2:
+                    await asyncio.sleep(0)
+            answer = await http.get("/v1/jars", headers=staff)
+            assert problem(answer, 503, "overloaded") and answer.headers["Retry-After"] == "1"
+            assert (await http.get("/healthz")).status_code == (await http.get("/readyz")).status_code == 200
+        finally:
+            gate.set()
+            answers = await asyncio.gather(*waiting)
+        assert [each.status_code for each in answers] == [200, 200]
         assert (await http.get("/v1/jars", headers=staff)).status_code == 200
 
 

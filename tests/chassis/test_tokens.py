@@ -136,6 +136,16 @@ async def test_other_schemes_and_two_tokens_are_refused(http: httpx2.AsyncClient
     assert (await http.get(JARS, headers={"Authorization": f"bearer {forge()}"})).status_code == 200, "the scheme's case does not matter"
 
 
+async def test_a_stranger_is_told_nothing_but_that(http: httpx2.AsyncClient) -> None:
+    for answer in (
+        await http.post(JARS, content=b"{"),
+        await http.post(JARS, content=b"a=b"),
+        await http.get(f"{JARS}?colour=red"),
+        await http.get(f"{JARS}/nobody"),
+    ):
+        problem(answer, 401, "unauthenticated")
+
+
 async def test_any_one_of_the_scopes_admits_and_none_is_told(http: httpx2.AsyncClient, as_) -> None:
     assert (await http.get(JARS, headers=as_("contacts:read"))).status_code == 200
     answer = await http.post(JARS, json={"text": "a"}, headers=as_("contacts:read", "contacts:merge") | keyed())

@@ -193,13 +193,8 @@ class Caller(SecurityBase):
     async def __call__(self, request: Request, scopes: SecurityScopes) -> Call:
         """The call of this request. Problems `unauthenticated`, `forbidden`."""
         chassis: Chassis = request.app.state.chassis
-        told = request.headers.getlist("authorization")
-        principal = await chassis.authenticator.principal(told[0] if len(told) == 1 else None)
-        return await self.admit(chassis, principal, tuple(scopes.scopes), request)
-
-    async def admit(self, chassis: Chassis, principal: Principal, scopes: tuple[str, ...], request: Request) -> Call:
-        """A principal's call, if the scopes allow it."""
-        customers = await customers_of(chassis, principal, scopes)
+        principal = await principal_of(request)
+        customers = await customers_of(chassis, principal, tuple(scopes.scopes))
         request.scope["crm.staff"] = customers is None
         return Call(
             chassis=chassis,
@@ -214,6 +209,16 @@ class Caller(SecurityBase):
             traceparent=request.scope.get("crm.traceparent"),
             request_id=request.scope.get("crm.request_id", ""),
         )
+
+
+async def principal_of(request: Request) -> Principal:
+    """Who sent the request; verified once a request. Problem `unauthenticated`."""
+    known: Principal | None = request.scope.get("crm.principal")
+    if known is None:
+        told = request.headers.getlist("authorization")
+        known = await request.app.state.chassis.authenticator.principal(told[0] if len(told) == 1 else None)
+        request.scope["crm.principal"] = known
+    return known
 
 
 async def customers_of(chassis: Chassis, principal: Principal, scopes: tuple[str, ...]) -> frozenset[UUID] | None:

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from crm_chassis.call import Caller, principal_of
 from crm_chassis.openapi import problems
 from crm_chassis.problems import Problem
 from crm_chassis.reading import read_json
@@ -53,12 +54,15 @@ def operation_id(route: APIRoute) -> str:
 
 
 class StrictRoute(APIRoute):
-    """A route whose body is read strictly (see `reading`) and which refuses query parameters it does not know."""
+    """A route that looks at the token before anything else, reads its body strictly (see `reading`) and refuses query parameters it does not know."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle, takes_body, known = super().get_route_handler(), self.body_field is not None, _query_names(self.dependant)
+        has_caller = any(isinstance(each.call, Caller) for each in self.dependant.dependencies)
 
         async def strict(request: Request) -> Response:
+            if has_caller:
+                await principal_of(request)
             if unknown := sorted({name for name in request.query_params if name not in known}):
                 raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name[:100]), "msg": ""} for name in unknown])
             if takes_body:

@@ -28,6 +28,7 @@ Admin = Annotated[Call, Security(caller, scopes=["contacts:merge"])]
 
 router = APIRouter(tags=["jars"])
 gate = asyncio.Event()
+meeting = asyncio.Barrier(2)
 
 
 class DeskSettings(ServiceSettings):
@@ -140,6 +141,15 @@ async def assign_jar_owner(jar_id: UUID, body: Owner, call: Admin) -> Answer:
 @router.delete("/v1/jars/{jar_id}/label", **command(JarAnswer))
 async def remove_jar_label(jar_id: UUID, call: Write) -> Answer:
     """A change that changes nothing."""
+    done = await call.store.handle(JARS, jar_id, call.command(), lambda jar, now: [])
+    return await call.answer(done, view(done.part))
+
+
+@router.put("/v1/jars/{jar_id}/meeting", **command(JarAnswer))
+async def meet_at_jar(jar_id: UUID, call: Write) -> Answer:
+    """Wait until another does the same."""
+    async with asyncio.timeout(3):
+        await meeting.wait()
     done = await call.store.handle(JARS, jar_id, call.command(), lambda jar, now: [])
     return await call.answer(done, view(done.part))
 

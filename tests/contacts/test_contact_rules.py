@@ -9,13 +9,13 @@ from crm_contacts.consents import Word, set_consent
 from crm_contacts.contact import MOST_ABSORBED, MOST_IDENTIFIERS, Contact, Window, evolve
 from crm_contacts.erasure import NotWhole, confirm_erasure, request_erasure
 from crm_contacts.identification import add_identifier, remove_identifier, verify_identifier
-from crm_contacts.identifiers import recognise
 from crm_contacts.interaction import INTERACTIONS, record
 from crm_contacts.merging import merge, reverse
 from crm_contacts.profile import add_note, assign_owner, change_details, record_need, register, set_preferences
 from crm_contacts.relationship import RELATIONSHIPS, link, unlink
 from crm_contacts.streams import CONTACTS
 from crm_events.deciding import At, Fact
+from crm_events.identifiers import recognise
 from crm_events.language.consent import ConsentDenied, ConsentExpired, ConsentGranted, PreferenceChannelSet, PreferenceFrequencyCapSet, PreferenceTimeWindowSet
 from crm_events.language.contacts import (
     ContactAbsorbed,

@@ -3,9 +3,9 @@
 import unicodedata
 
 import pytest
-from crm_contacts.identifiers import Kind, recognise
-from crm_contacts.text import fold, matches, search_term, terms, words
+from crm_events.identifiers import Kind, recognise
 from crm_events.refusals import Blocked, Invalid
+from crm_events.text import fold, matches, search_term, terms, words
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

@@ -4,6 +4,7 @@ import asyncio
 from uuid import UUID
 
 from crm_chassis.writer import writer_app
+from crm_events.identifiers import warm_up
 from crm_events.store.store import EventStore
 from fastapi import FastAPI
 from starlette.datastructures import State
@@ -11,7 +12,6 @@ from starlette.datastructures import State
 from crm_contacts import consents_api, contacts_api, erasures_api, identifiers_api, interactions_api, merges_api, relationships_api
 from crm_contacts.cluster import clusters
 from crm_contacts.eraser import Eraser
-from crm_contacts.identifiers import warm_up
 from crm_contacts.interaction import INTERACTIONS
 from crm_contacts.relationship import RELATIONSHIPS
 from crm_contacts.settings import ContactsSettings

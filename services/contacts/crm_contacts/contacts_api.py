@@ -5,6 +5,7 @@ from uuid import UUID
 from crm_chassis.answer import Answer
 from crm_chassis.call import Call
 from crm_chassis.operations import command, query
+from crm_events.identifiers import recognise
 from crm_events.language.contacts import NeedRecorded, NoteAdded
 from crm_events.store.store import Done
 from fastapi import APIRouter
@@ -16,7 +17,6 @@ from crm_contacts.answers import ContactAnswer, contact_answer
 from crm_contacts.bodies import Change, NeedBody, NoteBody, OwnerBody, PreferencesBody, Registration
 from crm_contacts.cluster import cluster_of
 from crm_contacts.contact import DETAILS, Contact, Window
-from crm_contacts.identifiers import recognise
 from crm_contacts.streams import CONTACTS
 
 router = APIRouter(tags=["contacts"])

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from uuid import UUID
 
+from crm_events import text
 from crm_events.deciding import Claim
+from crm_events.identifiers import Recognised, scope
 from crm_events.language.contacts import ContactEvent, ContactIdentifierAdded, ContactIdentifierRemoved, ContactIdentifierVerified
 from crm_events.refusals import AlreadyExists, NotFound, Rejected
 
-from crm_contacts import text
 from crm_contacts.contact import MOST_IDENTIFIERS, Contact, Identifier
-from crm_contacts.identifiers import Recognised, scope
 
 WORD = "word"
 

@@ -8,6 +8,8 @@ from crm_chassis.answer import Answer
 from crm_chassis.call import Call
 from crm_chassis.operations import command, query
 from crm_chassis.paging import Paging
+from crm_events import text
+from crm_events.identifiers import recognise
 from crm_events.language.contacts import ContactIdentifierAdded
 from crm_events.refusals import Invalid
 from crm_events.sealing import open_tree, sealed_key_ids
@@ -15,14 +17,13 @@ from crm_events.store.loading import Loaded
 from fastapi import APIRouter
 from uuid_utils.compat import uuid7
 
-from crm_contacts import identification, text
+from crm_contacts import identification
 from crm_contacts.access import Read, Write, WriteOwn
 from crm_contacts.answers import ContactAnswer, ContactPage, contact_answer
 from crm_contacts.bodies import IdentifierAddition, Lookup, Verification
 from crm_contacts.cluster import clusters
 from crm_contacts.contact import Contact
 from crm_contacts.contacts_api import written
-from crm_contacts.identifiers import recognise
 from crm_contacts.profile import standing
 from crm_contacts.streams import CONTACTS
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_events.identifiers import Recognised
 from crm_events.language.consent import (
     PreferenceChannelSet,
     PreferenceFrequencyCapSet,
@@ -28,7 +29,6 @@ from crm_events.refusals import AlreadyExists, Gone, NotFound
 
 from crm_contacts.contact import Contact, Window
 from crm_contacts.identification import added
-from crm_contacts.identifiers import Recognised
 
 
 def standing(contact: Contact) -> Contact:

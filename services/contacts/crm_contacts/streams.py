@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crm_events.deciding import Aggregate, Claim
+from crm_events.identifiers import scope
 from crm_events.language.contacts import (
     ContactDetailsChanged,
     ContactEvent,
@@ -17,7 +18,6 @@ from crm_events.language.contacts import (
 from crm_contacts.consents import expiries, next_expiry
 from crm_contacts.contact import Contact, evolve
 from crm_contacts.identification import identifier_claims, name_claims
-from crm_contacts.identifiers import scope
 
 MERGE = "merge"
 

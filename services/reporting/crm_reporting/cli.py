@@ -1,8 +1,11 @@
-"""`reporting projector | composer | rebuild | reconcile`."""
+"""`reporting api | relay | migrate | verify | projector | composer | rebuild | reconcile`."""
 
-import typer
+from crm_chassis.cli import service_cli
 
+from crm_reporting.app import reporting_app
+from crm_reporting.inputs import AGGREGATES
 from crm_reporting.operations import add_operations
+from crm_reporting.settings import ReportingSettings
 
-app = typer.Typer(name="reporting", help="The reporting service.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = service_cli("reporting", settings=ReportingSettings, app=reporting_app, aggregates=AGGREGATES, package="crm_reporting")
 add_operations(app)

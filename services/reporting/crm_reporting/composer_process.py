@@ -100,7 +100,7 @@ class ComposerProcess:
                     await _next(stop, woken)
 
     async def _measure(self, connection: asyncpg.Connection, build: str) -> None:
-        cursor = await connection.fetchval(f"select cursor from {build}.composer")  # noqa: S608  a build's name
+        cursor = await connection.fetchval(f"select cursor from {build}.composer")
         last = await connection.fetchval("select coalesce(max(id), 0) from journal")
         waits = await connection.fetchval("select extract(epoch from clock_timestamp() - applied_at)::float8 from journal where id = $1", cursor + 1)
         self._metrics.cursor.set(cursor)

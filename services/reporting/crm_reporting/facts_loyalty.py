@@ -66,7 +66,8 @@ def said(entry: Entry) -> Iterator[tuple[str, Mapping[str, Any]]]:
         case "return.recorded":
             yield from _lines(entry, "return", -1)
         case "member.enrolled":
-            yield "stage_entry", {"funnel": "membership", "subject_id": entry.stream_id, "stage": "enrolled", "channel": entry.payload.get("channel")}
+            told = {"channel": entry.payload.get("channel"), "origin": entry.payload.get("programme")}
+            yield "stage_entry", {"funnel": "membership", "subject_id": entry.stream_id, "stage": "enrolled", **told}
         case "tier.qualified" | "tier.retained" | "tier.downgraded":
             yield "stage_entry", _tier(entry)
         case "points.earned" | "points.adjusted" if entry.payload["points"] > 0:

@@ -77,4 +77,4 @@ def _value(row: asyncpg.Record) -> bytes | None:
     if row["digest"] is None:
         return None
     told = {"customer_id": row["customer_id"], "version": row["version"], "member_ids": row["member_ids"], "changed_at": utc_text(row["changed_at"])}
-    return orjson.dumps(told | {"view": orjson.Fragment(row["view"])})
+    return orjson.dumps(told | {"view": orjson.Fragment(row["view"])}, default=str)

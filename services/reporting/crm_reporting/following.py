@@ -8,7 +8,7 @@ from crm_reporting.heard import LEFT_OUT, Heard, heard_row
 from crm_reporting.journal import Gap
 from crm_reporting.projecting import project
 
-_AFTER = f"select id, {JOURNAL_COLUMNS}, {LEFT_OUT} from journal j where id > $1 order by id limit $2"  # noqa: S608  our own columns
+_AFTER = f"select id, {JOURNAL_COLUMNS}, {LEFT_OUT} from journal j where id > $1 order by id limit $2"
 
 
 async def after(connection: Connection, cursor: int, limit: int) -> list[asyncpg.Record]:

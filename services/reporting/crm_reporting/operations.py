@@ -106,11 +106,9 @@ async def _rebuild(settings: ReportingSettings, *, if_needed: bool, to: str) -> 
 
 
 async def _reconcile(settings: ReportingSettings) -> int:
-    urls = {"contacts": settings.contacts_database_url, "tickets": settings.tickets_database_url, "loyalty": settings.loyalty_database_url}
-    stores = {source: url for source, url in urls.items() if url} | {"reporting": settings.database_url}
     connection = await connect(settings.database_url, PATIENCE)
     try:
-        found = await reconcile(connection, settings.kafka_bootstrap_servers, stores)
+        found = await reconcile(connection, settings.kafka_bootstrap_servers, settings.stores)
     finally:
         await connection.close()
     for one in found:

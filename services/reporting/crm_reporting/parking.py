@@ -13,7 +13,7 @@ from crm_reporting.heard import LEFT_OUT, heard_row
 from crm_reporting.projecting import mark, write, write_facts_once
 from crm_reporting.projector import note_inputs
 
-_HISTORY = f"select {JOURNAL_COLUMNS}, {LEFT_OUT} from journal j where customer_id = $1 and source = $2 order by position"  # noqa: S608  our own columns
+_HISTORY = f"select {JOURNAL_COLUMNS}, {LEFT_OUT} from journal j where customer_id = $1 and source = $2 order by position"
 _PARKED = "select source, customer_id::text as customer_id, reason, event_id::text as event_id, type, position, since, attempts from {build}.parked"
 _START = ("", "00000000-0000-0000-0000-000000000000")
 _PAGE = " where (source, customer_id) > ($1, $2::uuid) order by source, parked.customer_id limit $3"

@@ -73,12 +73,12 @@ async def _share(connection: Connection, heard: Sequence[Heard]) -> None:
     entries = [one.entry for one in heard if one.entry is not None]
     await note_inputs(connection, [entry for entry in entries if entry.subject is None])
     contacts = [entry for entry in entries if entry.source == CUSTOMER_SOURCES[0]]
-    for entry in sorted(contacts, key=lambda entry: entry.customer_id):  # their locks in one order
-        if entry.type == "privacy.erasure_requested":
-            await note_erasure(connection, entry)
     named = [line((entry.source, entry.position, entry.customer_id)) for entry in contacts if entry.type in _NAMED and _names(entry)]
     if named:
         await copy(connection, "to_index", ("source", "position", "customer_id"), named, schema="public")
+    for entry in sorted(contacts, key=lambda entry: entry.customer_id):  # their locks in one order
+        if entry.type == "privacy.erasure_requested":
+            await note_erasure(connection, entry)
 
 
 def _names(entry: Entry) -> bool:

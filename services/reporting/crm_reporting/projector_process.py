@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 
 import asyncpg
@@ -38,8 +39,9 @@ class Overwhelmed(Exception):
 class ProjectorProcess:
     """One projector. `waiting_for`: why nothing is projected just now, for readiness; None = at work."""
 
-    def __init__(self, settings: ReportingSettings, registry: CollectorRegistry) -> None:
+    def __init__(self, settings: ReportingSettings, registry: CollectorRegistry, *, topics: Mapping[str, str] = SOURCES) -> None:
         self._settings, self._registry = settings, registry
+        self._topics = {topic: source for source, topic in topics.items()}
         self._metrics = ProjectorMetrics(registry)
         self._side: asyncpg.Connection[asyncpg.Record] | None = None
         self._collected = self._analyzed = 0
@@ -81,7 +83,7 @@ class ProjectorProcess:
 
         consumer = Consumer(
             group=GROUP,
-            topics=list(SOURCES.values()),
+            topics=self._topics,
             bootstrap_servers=self._settings.kafka_bootstrap_servers,
             connect=lambda: connect(self._settings.database_url, PLANNER, PATIENCE, BATCH),
             apply=projector.apply,
@@ -121,7 +123,7 @@ class ProjectorProcess:
             await analyze(side, projector.build)
         if time.monotonic() - self._counted_at > 5:
             self._counted_at = time.monotonic()
-            self._metrics.parked.set(await side.fetchval(f"select count(*) from {projector.build}.parked"))  # noqa: S608  a build's name
+            self._metrics.parked.set(await side.fetchval(f"select count(*) from {projector.build}.parked"))
 
     async def _beside(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._side is None or self._side.is_closed():

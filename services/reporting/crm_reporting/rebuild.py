@@ -31,7 +31,7 @@ select percentile_disc($1::float8[]) within group (order by customer_id)::text[]
 _RANGE = f"""
 select {JOURNAL_COLUMNS}, {LEFT_OUT} from journal j
 where customer_id >= $1 and ($2::uuid is null or customer_id < $2) and id <= $3 order by j.customer_id, source, position
-"""  # noqa: S608  our own columns
+"""
 _DONE = "update rebuild_range set documents = $3, facts = $4, done_at = clock_timestamp() where build = $1 and n = $2"
 _CUSTOMERS = "select distinct customer_id::text as customer_id from {build}.document where customer_id > $1 order by 1 limit $2"
 
@@ -117,7 +117,7 @@ async def catch_up(connection: Connection, build: str) -> int:
 async def compose_all(connection: Connection, build: str) -> int:
     """Summaries of all customers, from the documents; the composer's cursor stands where they do. How many."""
     async with connection.transaction():
-        await connection.execute(f"update {build}.composer set cursor = (select followed from builds where build = $1)", build)  # noqa: S608  a build's name
+        await connection.execute(f"update {build}.composer set cursor = (select followed from builds where build = $1)", build)
     last, composed = "00000000-0000-0000-0000-000000000000", 0
     while ids := [row["customer_id"] for row in await connection.fetch(_CUSTOMERS.format(build=build), last, 2_000)]:
         async with connection.transaction():

@@ -35,13 +35,13 @@ class Reconciled:
     strange: tuple[str, ...]
 
 
-async def reconcile(connection: Connection, bootstrap_servers: str, stores: Mapping[str, str]) -> list[Reconciled]:
-    """Every source in turn, and the outcome kept in `reconciliation`. `stores`: source → database URL, those that may be read.
+async def reconcile(connection: Connection, bootstrap_servers: str, stores: Mapping[str, str], *, topics: Mapping[str, str] = SOURCES) -> list[Reconciled]:
+    """Every source in turn, and the outcome kept in `reconciliation`. `stores`: source → database URL, those that may be read; `topics`: source → topic.
 
     Events that are under way are no difference: each source is compared up to what the journal had when it was asked, every partition by itself.
     """
     found = []
-    for source, topic in SOURCES.items():
+    for source, topic in topics.items():
         store = await asyncpg.connect(stores[source]) if source in stores else None
         try:
             found.append(await _one(connection, bootstrap_servers, source, topic, store))
@@ -53,7 +53,7 @@ async def reconcile(connection: Connection, bootstrap_servers: str, stores: Mapp
     return found
 
 
-async def _one(connection: Connection, bootstrap_servers: str, source: str, topic: str, store: Connection | None) -> Reconciled:
+async def _one(connection: Connection, bootstrap_servers: str, source: str, topic: str, store: "Connection | None") -> Reconciled:
     journal = journal_window(connection, source)
     upto = await store_head(store) if store else await connection.fetchval("select coalesce(max(position), 0) from journal where source = $1", source)
     there = await topic_count(bootstrap_servers, topic, source, upto)

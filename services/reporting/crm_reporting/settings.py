@@ -13,3 +13,9 @@ class ReportingSettings(ServiceSettings):
     contacts_database_url: str | None = Field(default=None, description="to compare the store with topic and journal; without it, only those two are compared")
     tickets_database_url: str | None = Field(default=None, description="as above")
     loyalty_database_url: str | None = Field(default=None, description="as above")
+
+    @property
+    def stores(self) -> dict[str, str]:
+        """The stores this service may read, by source."""
+        told = {"contacts": self.contacts_database_url, "tickets": self.tickets_database_url, "loyalty": self.loyalty_database_url}
+        return {source: url for source, url in told.items() if url} | {"reporting": self.database_url}

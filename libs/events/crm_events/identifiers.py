@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import phonenumbers
-from crm_events.refusals import Blocked, Invalid
 from email_validator import EmailNotValidError, validate_email
 
-from crm_contacts.nobody import identifies_nobody, role_mailbox
-from crm_contacts.text import digits_as_ascii, fold
+from crm_events.nobody import identifies_nobody, role_mailbox
+from crm_events.refusals import Blocked, Invalid
+from crm_events.text import digits_as_ascii, fold
 
 Kind: TypeAlias = Literal["email", "phone", "national_id", "loyalty_card", "external", "device", "social"]
 REGION = "IR"

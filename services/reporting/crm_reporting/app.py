@@ -1,0 +1,82 @@
+"""What is the reporting service made of? Reads over the projection, its own small store of inputs, and the waiting for writes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from crm_chassis.background import running
+from crm_chassis.chassis import Chassis
+from crm_chassis.writer import writer_app
+from crm_events.store.store import EventStore
+from fastapi import FastAPI
+
+from crm_reporting import builds, customers_api, inputs_api, kpis_api, listing_api, operations_api, stream_api
+from crm_reporting.applied import Applied
+from crm_reporting.audit import Audit
+from crm_reporting.clusters import members, roots
+from crm_reporting.connecting import PLANNER
+from crm_reporting.inputs import AGGREGATES
+from crm_reporting.projector_process import GROUP
+from crm_reporting.reading import Reader
+from crm_reporting.rfm import Scores
+from crm_reporting.settings import ReportingSettings
+
+VIEWERS, WIDE = 6, 4  # connections for reads of one customer, and for lists and figures: a slow figure never keeps a view waiting
+WIDE_SECONDS = 30.0
+
+ROUTERS = tuple(each.router for each in (listing_api, stream_api, customers_api, kpis_api, inputs_api, operations_api))
+
+
+def reporting_app(settings: ReportingSettings) -> FastAPI:
+    """The service, ready to be served."""
+    return writer_app(
+        name="reporting",
+        title="Reporting: the unified customer view",
+        settings=settings,
+        aggregates=AGGREGATES,
+        routers=ROUTERS,
+        cluster=_cluster,
+        beside=_reads,
+    )
+
+
+@asynccontextmanager
+async def _reads(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+    settings: ReportingSettings = app.state.settings
+    chassis: Chassis = app.state.chassis
+    async with (
+        asyncpg.create_pool(settings.database_url, min_size=1, max_size=VIEWERS, reset=_as_it_is, command_timeout=10, server_settings=dict(PLANNER)) as near,
+        asyncpg.create_pool(settings.database_url, min_size=0, max_size=WIDE, command_timeout=WIDE_SECONDS, server_settings={"jit": "off"}) as wide,
+    ):
+        reader, applied, audit = Reader(near, Scores(wide)), Applied(settings.database_url, GROUP), Audit(near)
+        chassis.health.add("view", lambda: _built(reader))
+        chassis.health.add("applied", lambda: _listens(applied))
+        async with running({"applied": applied.run, "audit": audit.run}):
+            yield {"reader": reader, "applied": applied, "audit": audit, "wide": wide, "rebuilds": set()}
+
+
+async def _as_it_is(_: asyncpg.Connection) -> None:
+    """Nothing to undo at a connection's release: asyncpg's own reset is a query at each."""
+
+
+async def _built(reader: Reader) -> str | None:
+    async with reader.pool.acquire() as connection:
+        found = await builds.mine(connection, "active")
+    return None if found else "no build of this version is active: reporting rebuild"
+
+
+async def _listens(applied: Applied) -> str | None:
+    await asyncio.sleep(0)
+    return None if applied.alive else "does not hear of the projection"
+
+
+async def _cluster(store: EventStore, customer_id: UUID) -> set[UUID]:
+    async with store.pool.acquire() as connection:
+        found = await builds.mine(connection, "active")
+        if found is None:
+            return set()
+        root = (await roots(connection, found.name, [str(customer_id)]))[str(customer_id)]
+        return {UUID(member) for member in (await members(connection, found.name, [root]))[root]}

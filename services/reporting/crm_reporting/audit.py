@@ -1,0 +1,53 @@
+"""Who looked at whom? Every read that opens personal data leaves a row in `access`, written beside the request, a fraction of a second later."""
+
+import asyncio
+from contextlib import suppress
+from uuid import UUID
+
+import asyncpg
+import structlog
+from crm_chassis.call import Call
+
+EVERY = 0.25  # seconds between writes; a crash loses at most so much of the audit
+MOST = 10_000  # rows that wait; beyond, reads of personal data are refused rather than left unaudited
+
+_COLUMNS = ("actor", "customer_id", "operation", "request_id", "opened")
+
+log = structlog.get_logger(__name__)
+
+
+class Audit:
+    """Gathers rows and writes them together."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._rows: list[tuple[str, UUID, str, str, bool]] = []
+
+    def note(self, actor: str, customer_id: UUID, operation: str, request_id: str, *, opened: bool) -> None:
+        """One read. asyncpg.InterfaceError when too many wait: the database is away."""
+        if len(self._rows) >= MOST:
+            raise asyncpg.InterfaceError("the audit cannot be written")
+        self._rows.append((actor, customer_id, operation, request_id, opened))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write what was gathered until `stop`, and the rest then."""
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), EVERY)
+            await self._write()
+
+    async def _write(self) -> None:
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        try:
+            await self._pool.copy_records_to_table("access", records=rows, columns=_COLUMNS)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            self._rows = rows + self._rows
+            log.warning("audit waits for the database", rows=len(self._rows), error=type(error).__name__)
+
+
+async def note_access(call: Call, customer_id: UUID) -> None:
+    """Remember that this caller read about this customer."""
+    audit: Audit = call.state.audit
+    audit.note(call.actor, customer_id, call.operation, call.request_id, opened=call.may_see_personal)

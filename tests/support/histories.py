@@ -43,9 +43,7 @@ from crm_events.language.tickets import (
 )
 from telling import START, Teller
 
-MEASURES = {
-    f"{measure}_{unit}": 60 for measure in ("resolution", "requester_wait", "agent_work") for unit in ("seconds", "business_seconds")
-}
+MEASURES = {f"{measure}_{unit}": 60 for measure in ("resolution", "requester_wait", "agent_work") for unit in ("seconds", "business_seconds")}
 
 
 class Storyteller:
@@ -135,7 +133,9 @@ class Storyteller:
             self.tell(TransactionRecorded(transaction_id=sale, document=str(sale), **head), customer, sale)
             points, expires = random.randrange(1, 50), START + timedelta(days=400)
             earned = {"lot_id": lot, "points": points, "rule": RuleUsed(programme="club", version=1, id="base"), "lines": (), "trace": ()}
-            fresh = self.tell(PointsEarned(**earned, activates_at=START + timedelta(days=9), expires_at=expires, transaction_id=sale, debt_repaid=0), customer, member)
+            fresh = self.tell(
+                PointsEarned(**earned, activates_at=START + timedelta(days=9), expires_at=expires, transaction_id=sale, debt_repaid=0), customer, member
+            )
             lots = {"lot_id": lot, "points": points, "earned_at": fresh.occurred_at, "expires_at": expires}
             if random.random() < 0.3:
                 self.tell(ReturnRecorded(return_id=self.id(), transaction_id=sale, sold_at=START, **head), customer, sale)
@@ -162,7 +162,7 @@ class Storyteller:
 
 def history(seed: int, customers: int = 1, many: int = 6) -> Teller:
     """Touchpoints of so many customers over all three services."""
-    random, teller = Random(seed), Teller()  # noqa: S311  a seed, not a secret
+    random, teller = Random(seed), Teller()
     story = Storyteller(random, teller)
     for _ in range(customers):
         customer = story.id()

@@ -150,6 +150,8 @@ def _refused(exc: refusals.Refusal, asked: Asked) -> Problem:
         case refusals.Invalid():
             place = {"parameter": exc.pointer[1:]} if exc.pointer.startswith("?") else {"pointer": exc.pointer}
             return _misfit([{**place, "code": exc.code, "detail": exc.detail}])
+        case refusals.TooLarge():
+            return Problem("body-too-large", str(exc) or None)
         case refusals.Blocked():
             return Problem("identifier-blocked", str(exc) or None)
         case refusals.NotFound():

@@ -47,7 +47,7 @@ class Running:
         self._mark.write_text(_fingerprint(self.part, told))
         return process
 
-    def await_ready(self, process: Detached, url: str, *, seconds: float = 60) -> None:
+    def await_ready(self, process: Detached, url: str, *, seconds: float = 120) -> None:
         """Return once `/readyz` answers 200. Raises CannotStart naming the reasons and the last log lines."""
         try:
             process.wait_until(lambda: not readiness.reasons(url, seconds=2), seconds=seconds)

@@ -83,7 +83,8 @@ async def reader(databases: Any, log: Any) -> AsyncIterator[Reader]:
 
 async def test_every_record_is_applied_once_and_in_the_order_of_its_partition(reader: Reader, log: Any, tools: Any) -> None:
     sent = await log.fill(504)
-    consumer = reader.consumer()
+    registry = CollectorRegistry()
+    consumer = reader.consumer(registry=registry)
     async with tools.running(consumer.run):
         await tools.eventually(reader.saw(504))
         sent += await log.fill(96)
@@ -93,6 +94,7 @@ async def test_every_record_is_applied_once_and_in_the_order_of_its_partition(re
         assert await reader.positions(partition) == [one.position for one in sent if one.partition == partition]
         row = await reader.offset(partition)
         assert (row["next"], row["last"], row["source"]) == (50, log.chain[partition], "contacts")
+    assert not registry.get_sample_value("crm_consumer_searches_total", {"group": log.topic})
 
 
 async def test_a_record_sent_twice_is_applied_once(reader: Reader, log: Any, tools: Any) -> None:

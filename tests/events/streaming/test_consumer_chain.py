@@ -4,7 +4,7 @@ from typing import Any
 
 from crm_events.consuming.chain import Place, sift
 from crm_events.consuming.record import Alien, Record, recognise
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -57,6 +57,7 @@ def test_a_search_in_a_log_of_old_records_goes_on_where_the_log_ends() -> None:
     assert sifted.place == Place(2, 20)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_whatever_is_repeated_or_cut_into_sips_each_event_is_taken_once_in_order(data: Any) -> None:
     positions = sorted(data.draw(st.sets(st.integers(1, 500), min_size=1, max_size=30)))
@@ -78,6 +79,7 @@ def test_whatever_is_repeated_or_cut_into_sips_each_event_is_taken_once_in_order
     assert taken == positions
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_a_lost_record_is_always_noticed_and_nothing_beyond_it_is_taken(data: Any) -> None:
     positions = sorted(data.draw(st.sets(st.integers(1, 500), min_size=2, max_size=30)))

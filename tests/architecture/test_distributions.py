@@ -19,6 +19,7 @@ for module in pkgutil.walk_packages(crm_events.__path__, "crm_events."):
     importlib.import_module(module.name)
 print(*sys.modules)
 """
+OWNERS = packages_distributions()  # by import name
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 
 
@@ -48,10 +49,9 @@ def imported(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(PROJECTS))
 def test_a_distribution_declares_what_it_imports(name: str) -> None:
-    owners = packages_distributions()
     extras = PROJECTS[name][1].get("optional-dependencies", {}).values()
     allowed = declared(name) | {normal(requirement) for extra in extras for requirement in extra}
-    undeclared = {module for module in imported(PROJECTS[name][0]) if not allowed & {normal(owner) for owner in owners.get(module, [module])}}
+    undeclared = {module for module in imported(PROJECTS[name][0]) if not allowed & {normal(owner) for owner in OWNERS.get(module, [module])}}
     assert undeclared == set()
 
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ def names(modules: list[Path]) -> list[str]:
     return [str(module.relative_to(ROOT)) for module in modules]
 
 
+@cache
 def tree(module: Path) -> ast.Module:
     return ast.parse(module.read_text(), str(module))
 

@@ -26,6 +26,7 @@ class Build:
 
 _CURSOR = "insert into {build}.composer (cursor) values (0)"
 _SELECT = "select build as name, definition, state, followed from builds"
+_MINE = f"{_SELECT} where definition = $1 and state <> 'retired' order by state = 'active' desc, created_at desc"
 
 
 class NoBuild(Exception):
@@ -39,8 +40,8 @@ async def active(connection: Connection) -> Build | None:
 
 
 async def mine(connection: Connection, *states: str) -> Build | None:
-    """The newest build of this code's definition in one of these states (any, where none is given)."""
-    rows = await connection.fetch(f"{_SELECT} where definition = $1 and state <> 'retired' order by created_at desc", definition())
+    """The build of this code's definition in one of these states (any, where none is given): the active one before others, else the newest."""
+    rows = await connection.fetch(_MINE, definition())
     return next((Build(**row) for row in rows if not states or row["state"] in states), None)
 
 

@@ -8,6 +8,8 @@ import asyncpg
 PLANNER: Mapping[str, str] = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 # A frozen process that holds the journal's lock would stop all of reporting, for the kernel answers for it: the server ends its transaction.
 PATIENCE: Mapping[str, str] = {"idle_in_transaction_session_timeout": "3s"}
+# A rebuild folds thousands of events between two statements of one transaction; it holds no lock that others wait for, but at the switch.
+UNHURRIED: Mapping[str, str] = {"idle_in_transaction_session_timeout": "60s", "jit": "off"}
 BATCH: Mapping[str, str] = {"transaction_timeout": "30s"}
 
 

@@ -18,9 +18,10 @@ from typer import echo as say
 
 from crm_reporting import builds
 from crm_reporting.composer_process import ComposerProcess
-from crm_reporting.connecting import PATIENCE, connect
+from crm_reporting.connecting import PATIENCE, UNHURRIED, connect
 from crm_reporting.definition import definition
 from crm_reporting.projector_process import ProjectorProcess
+from crm_reporting.rebuild import catch_up
 from crm_reporting.rebuilding import rebuild as make_again
 from crm_reporting.reconciling import Reconciled, reconcile
 from crm_reporting.settings import ReportingSettings
@@ -88,9 +89,10 @@ def _process(name: str, works: Callable[[ReportingSettings, Chassis], Works]) ->
 
 
 async def _rebuild(settings: ReportingSettings, *, if_needed: bool, to: str) -> int:
-    connection = await connect(settings.database_url, PATIENCE, {"jit": "off"})
+    connection = await connect(settings.database_url, UNHURRIED)
     try:
         if to:
+            await catch_up(connection, to)
             say(f"reporting: {await switch(connection, to) or 'nothing'} was active, {to} is.")
             return 0
         active = await builds.active(connection)

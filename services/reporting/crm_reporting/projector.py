@@ -35,11 +35,16 @@ class Projector:
         self._marked: deque[float] = deque(maxlen=MARKS_A_MINUTE + 1)
         self.journalled = 0  # the last id written, also by a transaction that did not commit
         self.ended = ended
+        self._heard: dict[tuple[str, int], Heard] = {}
         self.overwhelmed = False
+
+    async def read(self, records: Sequence[Record]) -> None:
+        """Read a batch ahead of its transaction, which would else wait for it, and the server ends one that waits for 3 s."""
+        self._heard = {(record.source, record.position): heard_record(record) for record in records}
 
     async def apply(self, connection: Connection, records: Sequence[Record]) -> None:
         """One batch. Raises Moved when another build has become active; anything else makes the consumer look for the record at fault."""
-        heard = [heard_record(record) for record in records]
+        heard = [self._heard.get((record.source, record.position)) or heard_record(record) for record in records]
         change = await project(connection, self.build, heard)
         await _share(connection, heard)
         await self._journal(connection, records, heard)

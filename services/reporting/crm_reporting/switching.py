@@ -37,14 +37,15 @@ async def switch(connection: Connection, to: str) -> str | None:
     The feed is told of the customers whose digest differs and of no other.
     """
     async with connection.transaction():
+        await connection.execute("set local idle_in_transaction_session_timeout = '3s'")  # a frozen process must not hold the journal for long
         await connection.execute("select pg_advisory_xact_lock($1)", JOURNAL_LOCK)  # nothing is appended from here on
         # Before anything of the feed is written: a composer of the active build holds its row while it writes there.
         old = await connection.fetchval("select build from builds where state = 'active' for update")
         if old == to:
             return to
-        while await follow_here(connection, to, limit=5_000):
+        while await follow_here(connection, to, limit=1_000):
             pass
-        while await compose_here(connection, to, limit=5_000):
+        while await compose_here(connection, to, limit=1_000):
             pass
         last = await connection.fetchval("select coalesce(max(id), 0) from journal")
         await connection.execute(_OWE.format(build=to))

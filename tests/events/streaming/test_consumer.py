@@ -244,6 +244,27 @@ async def test_a_database_that_ends_the_connection_again_and_again_costs_nothing
     assert sorted(await reader.positions()) == list(range(1, 361))
 
 
+async def test_a_reader_frozen_inside_its_transaction_stops_nobody_for_long(reader: Reader, log: Any, tools: Any) -> None:
+    woken = asyncio.Event()
+
+    async def frozen(connection: Any, records: Sequence[Record]) -> None:
+        await woken.wait()
+        await reader.apply(connection, records)
+
+    async def inside() -> bool:
+        return await reader.connection.fetchval("select true from pg_stat_activity where state = 'idle in transaction' and datname = current_database()")
+
+    sent = await log.fill(24)
+    async with tools.running(reader.consumer(apply=frozen).run):
+        await tools.eventually(inside)
+        async with tools.running(reader.consumer().run):
+            await tools.eventually(reader.saw(len(sent)))
+            woken.set()
+            await log.fill(24)
+            await tools.eventually(reader.saw(48))
+    assert sorted(await reader.positions()) == list(range(1, 49))
+
+
 async def test_what_runs_before_and_after_sees_every_batch_and_types_not_asked_for_are_skipped(reader: Reader, log: Any, tools: Any) -> None:
     before: list[int] = []
     after: list[int] = []

@@ -37,7 +37,7 @@ async def figure(connection: asyncpg.Connection, build: str, asked: Asked) -> di
     mixed = kpi.money and by != "currency" and whole["currencies"] > 1
     if mixed or by is not None:
         grouped = await connection.fetch(_measured(asked, "currency" if mixed else by).format(build=build), *_values(asked))
-        groups = [{"key": row["g"], **_told(kpi, row)} for row in grouped]
+        groups = [{"key": row["g"], **_told(kpi, row)} for row in grouped if row["g"] is not None or row["num"]]  # key null: not known
     if kpi.name == "rfm":
         groups = await _cells(connection, build, asked)
     told = _told(kpi, whole)
@@ -98,9 +98,9 @@ def _measured(asked: Asked, by: str | None) -> str:
     over = f", unit as ({kpi.over.replace('from counted', 'from grouped')})" if kpi.over else ""
     table = "unit" if kpi.over else "grouped"
     also = "".join(f", {expression} as {name}" for name, expression in kpi.also.items())
-    tail = f"group by g having g is not null order by num desc nulls last, g limit {MOST_GROUPS}" if by else ""
+    tail = f"group by g order by num desc nulls last, g limit {MOST_GROUPS}" if by else ""
     events = "count(distinct event_id)" if not kpi.over else f"(select count(distinct event_id) from grouped x{' where x.g = unit.g' if by else ''})"
-    measured = f"select g, {kpi.numerator} as num, ({kpi.denominator})::bigint as den{also}, {events} as events from {table} {tail}"
+    measured = f"select g, {kpi.numerator} as num, coalesce({kpi.denominator}, 0)::bigint as den{also}, {events} as events from {table} {tail}"
     if not by:
         measured = measured.replace("select g,", "select null::text as g,", 1)
     return (

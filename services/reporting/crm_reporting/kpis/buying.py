@@ -29,7 +29,7 @@ NEW = Kpi(
         where s.funnel = 'lifecycle' and s.stage = 'registered' and coalesce(r.root, s.customer_id) = p.root and s.recorded_at <= $2
         order by s.occurred_at, s.position limit 1) as origin
       from purchased p order by p.root, p.occurred_at, p.position) first where occurred_at >= $3""",
-    numerator="count(*)", denominator="1", value="num", by={"source": "coalesce(origin, 'unknown')", "month": _MONTH},
+    numerator="count(*)", denominator="1", value="num", by={"source": "origin", "month": _MONTH},
 )  # fmt: skip
 REPEAT = Kpi(
     "repeat_purchase_rate", "K14", "ratio", "Customers with two purchases and more within W before the end ÷ customers with one and more.",

@@ -30,6 +30,6 @@ DISCOUNT = Kpi(
     select {FACT}, {ROOT} as root, f.list_amount, f.paid_amount, f.currency, f.seller_id, f.discount_reason, f.category, f.channel
     from {{build}}.transaction_line f {JOIN} where f.kind = 'sale' and {KNOWN} and {IN_PERIOD}""",
     numerator="sum(list_amount - paid_amount)::bigint", denominator="sum(list_amount)::bigint",
-    by={"currency": "currency", "seller": "coalesce(seller_id, 'none')", "reason": "coalesce(discount_reason, 'none')", "category": "category",
+    by={"currency": "currency", "seller": "seller_id", "reason": "discount_reason", "category": "category",
         "channel": "channel", "customer": "root::text"}, money=True,
 )  # fmt: skip

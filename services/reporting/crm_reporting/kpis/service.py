@@ -36,7 +36,7 @@ RESOLUTION = Kpi(
       where f.step = 'resolved' and {KNOWN} and {IN_PERIOD} order by f.ticket_id, m.measure, f.attempt desc, f.revision desc) last""",
     main={"measure": "measure = 'resolution'"},
     numerator="sum(minutes)::float8", denominator="count(*)", value=_SPREAD["median"], also=_SPREAD,
-    by={"measure": "measure", "kind": "kind", "priority": "priority", "category": "coalesce(category, 'none')", "agent": "coalesce(agent_id, 'none')"},
+    by={"measure": "measure", "kind": "kind", "priority": "priority", "category": "category", "agent": "agent_id"},
 )  # fmt: skip
 SLA = Kpi(
     "sla_compliance", "K37", "ratio", "Promises kept ÷ promises judged. A cancelled clock has no verdict and is not counted.",
@@ -46,7 +46,7 @@ SLA = Kpi(
         select from {{build}}.verdict l
         where l.subject_id = f.subject_id and l.kind = f.kind and l.instance = f.instance and l.revision > f.revision and l.recorded_at <= $2)""",
     numerator="count(*) filter (where kept)", denominator="count(*)",
-    by={"metric": "metric", "priority": "priority", "policy": "policy", "agent": "coalesce(agent_id, 'none')", "calendar": "calendar"},
+    by={"metric": "metric", "priority": "priority", "policy": "policy", "agent": "agent_id", "calendar": "calendar"},
 )  # fmt: skip
 COMPLAINTS = Kpi(
     "complaint_rate", "K44", "per_100_customers", "Complaints opened in the period per 100 customers active at its end; per 1,000 purchases beside it.",
@@ -56,5 +56,5 @@ COMPLAINTS = Kpi(
     where f.step = 'opened' and f.kind = 'complaint' and {KNOWN} and {IN_PERIOD}""",
     numerator="count(*)", denominator="(select count(*) from active)", value="100.0 * num / den",
     also={"per_1000_purchases": "1000.0 * count(*) / nullif((select count(*) from purchased where occurred_at >= $3), 0)"},
-    by={"channel": "channel", "category": "coalesce(category, 'none')", "product": "coalesce(product, 'none')"},
+    by={"channel": "channel", "category": "category", "product": "product"},
 )  # fmt: skip

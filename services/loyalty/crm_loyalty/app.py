@@ -10,6 +10,7 @@ from crm_events.follower import CustomerEdges, cluster
 from crm_events.lease import Connection
 from crm_events.store.store import EventStore
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.datastructures import State
 
 from crm_loyalty import members_api, programmes_api, redemptions_api, transactions_api
@@ -42,17 +43,19 @@ async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
     return set(await cluster(store.pool, customer_id))
 
 
-async def _follow(state: State, stop: asyncio.Event) -> None:
-    """Which customers were merged, and who is to be forgotten."""
-    settings: LoyaltySettings = state.settings
-    follower = CustomerEdges(
+def follower_of(settings: LoyaltySettings, registry: CollectorRegistry) -> CustomerEdges:
+    """Hears from contacts which customers were merged, and who is to be forgotten."""
+    return CustomerEdges(
         group="loyalty-edges",
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
-        registry=state.chassis.registry,
+        registry=registry,
         more={"privacy.erasure_requested": _forget},
     )
-    await follower.run(stop)
+
+
+async def _follow(state: State, stop: asyncio.Event) -> None:
+    await follower_of(state.settings, state.chassis.registry).run(stop)
 
 
 async def _forget(connection: Connection, record: Record) -> None:

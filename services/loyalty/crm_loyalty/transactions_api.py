@@ -6,10 +6,10 @@ from uuid import UUID, uuid5
 from crm_chassis.answer import Answer
 from crm_chassis.operations import command, query
 from crm_chassis.paging import PageOf, Paging
-from crm_events.language.loyalty import TraceEntry
+from crm_events.language.loyalty import PointsEarned, TraceEntry
 from crm_events.refusals import NotFound
 from crm_events.store.loading import Loaded
-from crm_events.store.store import EventStore, Target
+from crm_events.store.store import Target
 from fastapi import APIRouter
 from uuid_utils.compat import uuid7
 
@@ -41,7 +41,8 @@ async def record_transaction(member_id: UUID, body: TransactionBody, call: Write
         lambda states, now: transaction.record_sale(states[0], states[1], sale=sale, programme=programme, at=now),
     )
     part = next(part for part in done.parts if isinstance(part.state, Transaction))
-    answer = await _shown(call.store, part, programme, owner.state)
+    earned = [fact.event for fact in done.facts if isinstance(fact.event, PointsEarned)]
+    answer = transaction_answer(part, earned, _unearned(part, programme, owner.state))
     return await call.answer(done, answer, created=f"/v1/members/{member_id}/transactions/{part.stream_id}", etag=part.version)
 
 
@@ -52,7 +53,9 @@ async def get_transaction(member_id: UUID, transaction_id: UUID, call: Read) -> 
     if part.state.sale is None or part.state.sale.member_id != member_id:
         raise NotFound("This member has no transaction of this id.")
     owner = await found(call.store, member_id)
-    return await call.show(await _shown(call.store, part, await programme_of(call.store, owner.state.programme), owner.state), version=part.version)
+    programme = await programme_of(call.store, owner.state.programme)
+    earned = (await earned_by(call.store, member_id, [transaction_id]))[transaction_id]
+    return await call.show(transaction_answer(part, earned, _unearned(part, programme, owner.state)), version=part.version)
 
 
 @router.get("/v1/members/{member_id}/transactions", **query(PageOf[TransactionAnswer]))
@@ -80,12 +83,6 @@ async def record_return(member_id: UUID, body: ReturnBody, call: Write) -> Answe
         ),
     )
     return await call.answer(done, member_answer(done.part))
-
-
-async def _shown(store: EventStore, part: Loaded[Transaction], programme: Programme | None, member: Member) -> TransactionAnswer:
-    owner = part.state.sale.member_id if part.state.sale else part.stream_id
-    earned = (await earned_by(store, owner, [part.stream_id]))[part.stream_id]
-    return transaction_answer(part, earned, _unearned(part, programme, member))
 
 
 def _unearned(part: Loaded[Transaction], programme: Programme | None, member: Member) -> tuple[TraceEntry, ...]:

@@ -31,7 +31,7 @@ SUPPORT = str(Path(__file__).resolve().parent.parent / "support")
 def environment(database: str, issuer: Issuer) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": SUPPORT,
+        "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), SUPPORT))),
         "DATABASE_URL": database,
         "VAULT_DATABASE_URL": database,
         "MASTER_KEY": KEY,
@@ -86,8 +86,13 @@ async def test_a_service_migrates_serves_and_ends_when_asked(environment: dict[s
         problem(await http.post("/v1/jars", content=b'{"text":"' + b"x" * (4 << 20) + b'"}', headers=staff | keyed()), 413, "body-too-large")
         assert (await http.get("/v1/jars?limit=1", headers=staff)).status_code == 200, "the connection goes on after the refusal"
         problem(await http.post("/v1/fails/bug", headers=staff), 500, "internal-error")
-        process.send_signal(signal.SIGTERM)
-        output = (await asyncio.wait_for(process.communicate(), 15))[0].decode()
+        async with http.stream("GET", "/v1/ticks", headers=staff) as ticks:
+            lines = ticks.aiter_lines()
+            assert await anext(lines) == ": begin"
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(cli.GRACE / 2):
+                assert [line async for line in lines] == [""], "the stream is ended, and ended properly"
+        output = (await asyncio.wait_for(process.communicate(), cli.GRACE / 2))[0].decode()
     lines = [json.loads(line) for line in output.splitlines()]
     assert process.returncode in (0, -signal.SIGTERM), output
     assert {"connection_budget", "unexpected_error"} <= {line["event"] for line in lines}

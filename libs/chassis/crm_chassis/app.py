@@ -30,6 +30,7 @@ from crm_chassis.places import places
 from crm_chassis.problem_answer import handle
 from crm_chassis.rate import Rate
 from crm_chassis.settings import ServiceSettings
+from crm_chassis.streams import Streams
 
 EXPOSED = ["ETag", "Location", "Link", "Consistency-Token", "View-State", "Idempotency-Replayed", "Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"]
 
@@ -81,6 +82,7 @@ def service_app(
         health=Health(),
         registry=registry,
         http=HttpMetrics(registry, name),
+        streams=Streams(),
         members=members,
         authenticator=Authenticator(Keys(settings.auth_jwks), issuer=settings.auth_issuer, audience=settings.auth_audience),
     )
@@ -96,6 +98,6 @@ def service_app(
 def _around(app: FastAPI, settings: ServiceSettings) -> None:
     """The layers, innermost first: each is added around those before it."""
     rate = Rate(settings.rate_limit) if settings.rate_limit else None
-    app.add_middleware(Edge, metrics=app.state.chassis.http, in_flight=settings.max_in_flight, rate=rate)
+    app.add_middleware(Edge, metrics=app.state.chassis.http, streams=app.state.chassis.streams, in_flight=settings.max_in_flight, rate=rate)
     if settings.cors_origins:  # outermost: a page must be able to read problems too
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED, max_age=600)

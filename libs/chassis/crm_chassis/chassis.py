@@ -12,6 +12,7 @@ from crm_chassis.auth import Authenticator
 from crm_chassis.health import Health
 from crm_chassis.metrics import HttpMetrics
 from crm_chassis.paging import Cursors
+from crm_chassis.streams import Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Chassis:
     health: Health
     registry: CollectorRegistry
     http: HttpMetrics
+    streams: Streams
     members: Callable[[State, UUID], Awaitable[set[UUID]]] | None = None
 
     @property

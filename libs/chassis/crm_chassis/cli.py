@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from types import FrameType
 from typing import Any
 
 import asyncpg
@@ -26,9 +27,18 @@ from crm_chassis.writer import late, opened, relay_of
 GRACE = 10  # seconds for requests under way when the process is asked to end
 
 
+class _Server(uvicorn.Server):
+    """Ends event streams when asked to end, before it waits for the requests that end by themselves."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        app: Any = self.config.app
+        asyncio.get_running_loop().call_soon_threadsafe(app.state.chassis.streams.end)
+
+
 def serve(app: FastAPI, *, host: str, port: int) -> None:
     """Run an app until asked to end: one worker, scaled by replicas, for metrics and caches live in the process."""
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -41,6 +51,10 @@ def serve(app: FastAPI, *, host: str, port: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
+    server = _Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(3)
 
 
 def run(work: Any) -> Any:

@@ -1,5 +1,6 @@
 """What happens to every request before any route? An id and a trace, limits, a clock for the metrics, and no error that escapes as such."""
 
+import asyncio
 import re
 import time
 import uuid
@@ -12,6 +13,7 @@ from crm_chassis.metrics import HttpMetrics
 from crm_chassis.problem_answer import answer_to
 from crm_chassis.problems import Problem
 from crm_chassis.rate import Rate
+from crm_chassis.streams import Streams
 
 BODY, BULK_BODY, BULK_PATH = 1 << 20, 8 << 20, "/v1/commands"
 UNCOUNTED = frozenset({"/healthz", "/readyz", "/metrics"})  # a full service must still be watched
@@ -29,8 +31,8 @@ def span_of(told: str | None) -> str:
 class Edge:
     """The outermost layer, plain ASGI. `in_flight`: requests worked on at once before 503."""
 
-    def __init__(self, app: ASGIApp, metrics: HttpMetrics, in_flight: int, rate: Rate | None) -> None:
-        self._app, self._metrics, self._most, self._rate = app, metrics, in_flight, rate
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics, streams: Streams, in_flight: int, rate: Rate | None) -> None:
+        self._app, self._metrics, self._streams, self._most, self._rate = app, metrics, streams, in_flight, rate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,22 +64,29 @@ class Edge:
             structlog.contextvars.unbind_contextvars("request_id", "trace_id")
 
     async def _guarded(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        started = False
+        started = ended = False
 
         async def sending(message: Message) -> None:
-            nonlocal started
-            started = True
+            nonlocal started, ended
+            if message["type"] == "http.response.start" and _is_stream(message):
+                self._streams.opened()
+            started, ended = True, message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
         try:
             self._admit(scope, headers)
             await self._app(scope, _limited(receive, _limit(scope)), sending)
+        except asyncio.CancelledError:
+            if not (started and self._streams.ending):
+                raise
         except Exception as error:  # noqa: BLE001  the edge of the process: nothing may pass it as a traceback, which could hold personal data
             answer = answer_to(scope, error)
             if started:
                 _log.error("http_answer_broken_off", path=_template(scope), error=type(error).__name__)
                 raise ConnectionAbortedError("the answer was broken off") from None
-            await answer(scope, receive, send)
+            await answer(scope, receive, sending)
+        if started and not ended and self._streams.ending:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})  # a stream that we broke off ends properly
 
     def _admit(self, scope: Scope, headers: Headers) -> None:
         if self._metrics.now > self._most and scope["path"] not in UNCOUNTED:
@@ -90,6 +99,10 @@ class Edge:
         if self._rate is not None:
             left = self._rate.spend(headers.get("authorization"))
             scope["crm.limits"] = [(b"ratelimit-policy", self._rate.policy.encode()), (b"ratelimit", f'"default";r={left};t=60'.encode())]
+
+
+def _is_stream(start: Message) -> bool:
+    return any(name.lower() == b"content-type" and value.startswith(b"text/event-stream") for name, value in start["headers"])
 
 
 def _limit(scope: Scope) -> int:

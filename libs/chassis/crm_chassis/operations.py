@@ -58,7 +58,7 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle, takes_body, known = super().get_route_handler(), self.body_field is not None, _query_names(self.dependant)
-        has_caller = any(isinstance(each.call, Caller) for each in self.dependant.dependencies)
+        has_caller = _has_caller(self.dependant)
 
         async def strict(request: Request) -> Response:
             if has_caller:
@@ -97,6 +97,10 @@ def _must_be_json(told: str) -> None:
         or charset.lower().strip('"') not in ("utf-8", "utf8")
     ):
         raise Problem("unsupported-media-type")
+
+
+def _has_caller(dependant: Dependant) -> bool:
+    return isinstance(dependant.call, Caller) or any(map(_has_caller, dependant.dependencies))
 
 
 def _query_names(dependant: Dependant) -> set[str]:

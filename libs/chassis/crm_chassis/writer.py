@@ -46,6 +46,7 @@ def writer_app(
     """A writing service's app; its store is at `app.state.store`.
 
     `cluster(store, customer_id)`: the ids merged with a customer's, which her own token may touch. `extra_background` runs where FOLLOW is on.
+    `prepare(store)`: awaited before the first request is answered and before time passes.
     `beside(app)`: what else the service opens; what it yields is put on `app.state`.
     """
     kinds = list(aggregates)
@@ -60,6 +61,8 @@ def writer_app(
         async with opened(name, settings, kinds, chassis.registry, on_commit=relay.wake if relay else None) as store:
             app.state.store, app.state.vault = store, store.vault
             chassis.health.add("database", partial(_answers, store.pool))
+            if prepare is not None:
+                await prepare(store)
             works: dict[str, Work] = {}
             if relay is not None:
                 works["relay"] = relay.run

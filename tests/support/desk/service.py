@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from crm_events.store.store import EventStore
 from fastapi import APIRouter, FastAPI, Security
 from jars import JARS, Jar
 from pydantic import Field
+from starlette.responses import StreamingResponse
 
 Read = Annotated[Call, Security(caller, scopes=["contacts:read", "self"])]
 Write = Annotated[Call, Security(caller, scopes=["contacts:write", "self"])]
@@ -199,6 +201,17 @@ async def wait(call: Write) -> Answer:
     """Until the gate opens."""
     await gate.wait()
     return await call.show({"id": uuid.uuid4()})
+
+
+async def _ticks() -> AsyncIterator[bytes]:
+    yield b": begin\n\n"
+    await asyncio.Event().wait()
+
+
+@router.get("/v1/ticks")
+async def stream_ticks(call: Read) -> StreamingResponse:
+    """A stream that never ends by itself."""
+    return StreamingResponse(_ticks(), media_type="text/event-stream")
 
 
 async def friends(store: EventStore, customer_id: UUID) -> set[UUID]:

@@ -1,8 +1,9 @@
 """Which costs and targets hold, and since when? Each a stream of versions in reporting's own store; figures name the version they used."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from crm_events.deciding import Aggregate, Fact
@@ -15,25 +16,31 @@ V = TypeVar("V", CostRateSet, TargetSet)
 
 
 @dataclass(frozen=True, slots=True)
-class Versions(Generic[V]):
-    """All versions of one input, oldest first."""
+class CostRates:
+    """All versions of one cost rate, oldest first."""
 
-    told: tuple[V, ...] = ()
-
-    def in_force(self, at: datetime) -> V | None:
-        """The highest version that holds at `at`; None before the first or after its end."""
-        found = next((each for each in reversed(self.told) if each.valid_from <= at), None)
-        return None if found is not None and found.valid_to is not None and found.valid_to <= at else found
+    told: tuple[CostRateSet, ...] = ()
 
 
-def evolve(versions: Versions[V], fact: Fact[V]) -> Versions[V]:
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """All versions of one target, oldest first."""
+
+    told: tuple[TargetSet, ...] = ()
+
+
+def evolve_rates(rates: CostRates, fact: Fact[CostRateSet]) -> CostRates:
     """One version more."""
-    told: tuple[Any, ...] = (*versions.told, fact.event)  # of one kind: a stream holds one kind of input
-    return Versions(told)
+    return CostRates((*rates.told, fact.event))
 
 
-COST_RATES: Aggregate[Versions[CostRateSet], CostRateSet] = Aggregate("cost_rate", Versions[CostRateSet], evolve)
-TARGETS: Aggregate[Versions[TargetSet], TargetSet] = Aggregate("target", Versions[TargetSet], evolve)
+def evolve_targets(targets: Targets, fact: Fact[TargetSet]) -> Targets:
+    """One version more."""
+    return Targets((*targets.told, fact.event))
+
+
+COST_RATES = Aggregate("cost_rate", CostRates, evolve_rates)
+TARGETS = Aggregate("target", Targets, evolve_targets)
 AGGREGATES: tuple[Aggregate[Any, Any], ...] = (COST_RATES, TARGETS)
 
 
@@ -42,7 +49,7 @@ def input_id(kind: str, name: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"crm:{kind}:{name}")
 
 
-def set_input(versions: Versions[V], kind: type[V], content: dict[str, Any], *, now: datetime) -> list[V]:
+def set_input(versions: Sequence[V], kind: type[V], content: Mapping[str, Any], *, now: datetime) -> list[V]:
     """The next version, in force from its `valid_from` (default now). Nothing when the newest version says the same."""
     told_when = content.get("valid_from") is not None
     start = content["valid_from"] if told_when else now
@@ -50,7 +57,7 @@ def set_input(versions: Versions[V], kind: type[V], content: dict[str, Any], *, 
     if ends is not None and ends <= start:
         raise Invalid("/valid_to", "order", "It must end after it begins.")
     fields = {name: value for name, value in content.items() if value is not None} | {"valid_from": start}
-    newest = versions.told[-1] if versions.told else None
+    newest = versions[-1] if versions else None
     if newest is not None:
         same = kind(**{**fields, "version": newest.version, "valid_from": start if told_when else newest.valid_from})
         if same == newest:

@@ -16,7 +16,7 @@ from crm_events.refusals import NotFound
 from fastapi import APIRouter, Path, Security
 from pydantic import AwareDatetime, Field
 
-from crm_reporting.inputs import COST_RATES, TARGETS, Versions, input_id, set_input
+from crm_reporting.inputs import COST_RATES, TARGETS, CostRates, Targets, input_id, set_input
 
 router = APIRouter(tags=["inputs"])
 Read = Annotated[Call, Security(caller, scopes=["reporting:read", "reporting:admin"])]
@@ -89,7 +89,7 @@ async def set_cost_rate(name: Name, body: CostRateBody, call: Admin) -> Answer:
     """Set what an activity costs, from a date on; the same again is nothing new."""
     content = {"name": name, **_told(body)}
     done = await call.store.handle(
-        COST_RATES, input_id("cost_rate", name), call.command(body), lambda rates, now: set_input(rates, CostRateSet, content, now=now)
+        COST_RATES, input_id("cost_rate", name), call.command(body), lambda rates, now: set_input(rates.told, CostRateSet, content, now=now)
     )  # fmt: skip
     return await call.answer(done, _newest(CostRateAnswer, done.part.state))
 
@@ -110,7 +110,9 @@ async def list_cost_rates(call: Read, paging: Paging) -> Answer:
 async def set_target(name: Name, body: TargetBody, call: Admin) -> Answer:
     """Set a target, from a date on; the same again is nothing new."""
     content = {"name": name, **_told(body)}
-    done = await call.store.handle(TARGETS, input_id("target", name), call.command(body), lambda targets, now: set_input(targets, TargetSet, content, now=now))
+    done = await call.store.handle(
+        TARGETS, input_id("target", name), call.command(body), lambda targets, now: set_input(targets.told, TargetSet, content, now=now)
+    )
     return await call.answer(done, _newest(TargetAnswer, done.part.state))
 
 
@@ -130,7 +132,7 @@ def _told(body: Body) -> dict[str, Any]:
     return {name: getattr(body, name) for name in type(body).model_fields if getattr(body, name) is not None}
 
 
-def _newest(shape: type[Resource], versions: Versions[Any]) -> Resource:
+def _newest(shape: type[Resource], versions: CostRates | Targets) -> Resource:
     return shape(**versions.told[-1].model_dump())
 
 

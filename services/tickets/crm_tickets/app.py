@@ -1,0 +1,56 @@
+"""What is the tickets service made of? Its streams, its routes, the desk that knows the promises, and what it hears from contacts."""
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+from crm_chassis.writer import writer_app
+from crm_events.follower import CustomerEdges, cluster
+from crm_events.store.store import EventStore
+from fastapi import FastAPI
+from starlette.datastructures import State
+
+from crm_tickets import handling_api, messages_api, promises_api, tickets_api
+from crm_tickets.desk import Desk
+from crm_tickets.policy import CALENDARS, POLICIES
+from crm_tickets.settings import TicketsSettings
+
+ROUTERS = tuple(each.router for each in (tickets_api, messages_api, handling_api, promises_api))
+AGGREGATES = (Desk().tickets, POLICIES, CALENDARS)  # for folding rows, which needs no promises
+
+
+def tickets_app(settings: TicketsSettings) -> FastAPI:
+    """The service, ready to be served."""
+    desk = Desk()
+    app = writer_app(
+        name="tickets",
+        title="Tickets: what customers ask and complain of, and whether they were answered in time",
+        settings=settings,
+        aggregates=(desk.tickets, POLICIES, CALENDARS),
+        routers=ROUTERS,
+        cluster=_members,
+        prepare=desk.refresh,
+        extra_background={"edges": _follow, "promises": _keep_current},
+    )
+    app.state.desk = desk
+    return app
+
+
+async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
+    return set(await cluster(store.pool, customer_id))
+
+
+async def _follow(state: State, stop: asyncio.Event) -> None:
+    """Hear from contacts which customers were merged, and who is to be forgotten."""
+    settings: TicketsSettings = state.settings
+    await CustomerEdges(
+        group="tickets-edges",
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        connect=lambda: asyncpg.connect(settings.database_url),
+        registry=state.chassis.registry,
+    ).run(stop)
+
+
+async def _keep_current(state: State, stop: asyncio.Event) -> None:
+    desk: Desk = state.desk
+    await desk.follow(state.store, stop)

@@ -1,0 +1,294 @@
+"""What must be remembered of a ticket to decide about it? Bounded: no texts but the sealed subject, at most a page of messages and of steps."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, assert_never
+from uuid import UUID
+
+from crm_events.deciding import At, Fact, Happened
+from crm_events.language.sla import (
+    SlaClockBreached,
+    SlaClockCancelled,
+    SlaClockMet,
+    SlaClockPaused,
+    SlaClockResumed,
+    SlaClockRetargeted,
+    SlaClockStarted,
+    SlaClockStopped,
+    SlaPolicyApplied,
+)
+from crm_events.language.ticket_words import Priority, TicketKind
+from crm_events.language.tickets import (
+    AuthorKind,
+    Measures,
+    TicketAssigned,
+    TicketCategorised,
+    TicketClosed,
+    TicketCsatGiven,
+    TicketEffortGiven,
+    TicketEvent,
+    TicketFirstResponseMade,
+    TicketMessageAdded,
+    TicketOpened,
+    TicketPrioritySet,
+    TicketRemeasured,
+    TicketReopened,
+    TicketResolved,
+    TicketStatusChanged,
+)
+from crm_events.language.words import Channel
+
+from crm_tickets.calendars import ms
+from crm_tickets.clock import Clock, latest, with_event
+from crm_tickets.steps import (
+    Answered,
+    Asked,
+    Assigned,
+    CategoryIs,
+    Closed,
+    PolicyIs,
+    PriorityIs,
+    Reopened,
+    Resolved,
+    Standing,
+    StatusIs,
+    Step,
+    Waiting,
+    standing_after,
+)
+
+BY_MESSAGE = ("next_reply", "update")  # metrics with a clock for each message
+MESSAGES = 120  # message steps kept; older ones are dropped once answered, and a fact as late as that is recorded but judged no more
+NEVER = 253_402_300_799_999  # the year 9999: sorts last
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What was said at the opening. `subject` is sealed."""
+
+    at: datetime
+    kind: TicketKind
+    channel: Channel
+    priority: Priority
+    category: str | None
+    product: str | None
+    subject: str
+    author_kind: AuthorKind
+    requested_from: datetime | None = None
+    requested_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstResponse:
+    """What was told of the first answer."""
+
+    at: datetime
+    message_id: UUID
+    elapsed_seconds: int
+    business_seconds: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was told of one resolution: `figures` are the six measures in seconds and the agent's replies, in the event's order."""
+
+    number: int
+    figures: tuple[int, ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """The newest satisfaction told; `comment` is sealed."""
+
+    at: datetime
+    score: int
+    courtesy: int | None
+    comment: str | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """The newest effort told."""
+
+    at: datetime
+    score: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """`steps` in the order in which they happened. `page_from`: messages before it are no longer held; `dropped_replies` of them were ours."""
+
+    opening: Opening | None = None
+    steps: tuple[Step, ...] = ()
+    clocks: tuple[Clock, ...] = ()
+    first_response: FirstResponse | None = None
+    attempts: tuple[Attempt, ...] = ()
+    rating: Rating | None = None
+    effort: Effort | None = None
+    page_from: datetime | None = None
+    dropped_replies: int = 0
+
+    @property
+    def first(self) -> Opening:
+        """The opening of a ticket that is there."""
+        if self.opening is None:
+            raise AssertionError("the ticket was never opened")
+        return self.opening
+
+    def at_opening(self) -> Standing:
+        """The ticket in its first moment: a customer's own question waits for an answer, a colleague's or a machine's does not."""
+        waits = Waiting(self.first.at, None) if self.first.author_kind == "customer" else None
+        return Standing("new", self.first.priority, self.first.category, waits, replies=self.dropped_replies)
+
+    def standing(self, until: datetime | None = None) -> Standing:
+        """The ticket now, or as it stood at `until`."""
+        return standing_after(self.at_opening(), self.steps, until)
+
+
+def evolve(ticket: Ticket, fact: Fact[TicketEvent]) -> Ticket:
+    """The ticket after one fact more, late or not: steps find their place by time."""
+    event, at = fact.event, fact.occurred_at
+    match event:
+        case TicketOpened():
+            return Ticket(
+                Opening(
+                    at, event.kind, event.channel, event.priority, event.category, event.product, event.subject, event.author_kind,
+                    event.requested_from, event.requested_to,
+                )
+            )  # fmt: skip
+        case TicketMessageAdded():
+            return _with_message(ticket, event, at)
+        case TicketFirstResponseMade():
+            return replace(ticket, first_response=FirstResponse(at, event.message_id, event.elapsed_seconds, event.business_seconds, event.revision))
+        case TicketAssigned():
+            return with_step(ticket, Assigned(at, event.agent_id, event.group))
+        case TicketPrioritySet():
+            return with_step(ticket, PriorityIs(at, event.priority))
+        case TicketCategorised():
+            return with_step(ticket, CategoryIs(at, event.category))
+        case TicketStatusChanged():
+            return with_step(ticket, StatusIs(at, event.status, event.cause == "manual"))
+        case TicketResolved():
+            return _measured(with_step(ticket, Resolved(at, event.attempt, event.agent_id)), event)
+        case TicketRemeasured():
+            return _measured(ticket, event)
+        case TicketClosed():
+            return with_step(ticket, Closed(at))
+        case TicketReopened():
+            return with_step(ticket, Reopened(at, event.cause != "agent"))
+        case TicketCsatGiven():
+            return replace(ticket, rating=_rated(ticket.rating, event, at))
+        case TicketEffortGiven():
+            newer = ticket.effort if ticket.effort and ticket.effort.at > at else Effort(at, event.score, 0)
+            return replace(ticket, effort=replace(newer, revision=event.revision))
+        case SlaPolicyApplied():
+            return with_step(ticket, PolicyIs(at, event.policy, event.policy_version, event.calendar, event.calendar_version))
+        case (
+            SlaClockStarted()
+            | SlaClockRetargeted()
+            | SlaClockPaused()
+            | SlaClockResumed()
+            | SlaClockMet()
+            | SlaClockBreached()
+            | SlaClockStopped()
+            | SlaClockCancelled()
+        ):
+            return replace(ticket, clocks=with_event(ticket.clocks, event, at))
+        case _:
+            assert_never(event)
+
+
+def evolved(ticket: Ticket, happened: Iterable[Happened[Any]], at: datetime) -> Ticket:
+    """The ticket as it will be once these are told, for deciding what follows from them."""
+    for item in happened:
+        event, moment = (item.event, item.occurred_at) if isinstance(item, At) else (item, at)
+        ticket = evolve(ticket, Fact(event, UUID(int=0), moment))
+    return ticket
+
+
+def figures(event: Measures) -> tuple[int, ...]:
+    """The measures of one resolution, to be compared."""
+    return (
+        event.agent_replies, event.resolution_seconds, event.resolution_business_seconds, event.requester_wait_seconds,
+        event.requester_wait_business_seconds, event.agent_work_seconds, event.agent_work_business_seconds,
+    )  # fmt: skip
+
+
+def due(ticket: Ticket) -> datetime | None:
+    """When time alone next makes something true: the first moment at which a running promise is broken."""
+    broken = [clock.breaks_at for clock in ticket.clocks if clock.state == "running"]
+    return min(broken) + timedelta(milliseconds=1) if broken else None
+
+
+def columns(ticket: Ticket) -> Mapping[str, Any]:
+    """What tickets are listed by. Times are milliseconds; `sla_state` is the gravest state among the metrics' last clocks."""
+    now, states = ticket.standing(), {clock.state for clock in latest(ticket.clocks)}
+    running = [ms(clock.due_at) for clock in ticket.clocks if clock.state == "running"]
+    return {
+        "status": now.status,
+        "assignee": now.assignee,
+        "priority": now.priority,
+        "opened_at": ms(ticket.first.at),
+        "breach_at": min(running, default=NEVER),
+        "sla_state": next((state for state in ("breached", "running", "paused", "met", "cancelled") if state in states), None),
+    }
+
+
+def _rated(told: Rating | None, event: TicketCsatGiven, at: datetime) -> Rating:
+    """The newest opinion; told again because of a late one, it keeps its comment."""
+    if told and told.at > at:
+        return replace(told, revision=event.revision)
+    comment = told.comment if told and told.at == at and event.comment is None else event.comment
+    return Rating(at, event.score, event.courtesy, comment, event.revision)
+
+
+def _measured(ticket: Ticket, event: TicketResolved | TicketRemeasured) -> Ticket:
+    told = Attempt(event.attempt, figures(event), event.revision)
+    return replace(ticket, attempts=(*(each for each in ticket.attempts if each.number != event.attempt), told))
+
+
+def with_step(ticket: Ticket, step: Step) -> Ticket:
+    """The ticket with a step in its place; among steps of one moment, after those told before it."""
+    place = bisect_right(ticket.steps, step.at, key=lambda each: each.at)
+    return replace(ticket, steps=(*ticket.steps[:place], step, *ticket.steps[place:]))
+
+
+def _with_message(ticket: Ticket, event: TicketMessageAdded, at: datetime) -> Ticket:
+    ours = event.author_kind == "agent" and event.visibility == "public"
+    if event.author_kind != "customer" and not ours:
+        return ticket  # a colleague's note and a machine's words answer nothing and ask nothing
+    if ticket.page_from is not None and at < ticket.page_from:
+        return replace(ticket, dropped_replies=ticket.dropped_replies + ours)
+    step: Step = Answered(at, event.message_id, event.author_id, event.channel) if ours else Asked(at, event.message_id)
+    return _bounded(with_step(ticket, step))
+
+
+def _bounded(ticket: Ticket) -> Ticket:
+    """Drop the older half of the messages up to one of ours, for nobody waits there; the first answer stays. Where none is ours, repeated questions go."""
+    messages = [step for step in ticket.steps if isinstance(step, Asked | Answered)]
+    if len(messages) <= MESSAGES:
+        return ticket
+    older = messages[: MESSAGES // 2]
+    first = next((step for step in messages if isinstance(step, Answered)), None)
+    last = next((step for step in reversed(older) if isinstance(step, Answered) and step is not first), None)
+    if last is None:
+        again = [step for previous, step in pairwise(older) if isinstance(previous, Asked) and isinstance(step, Asked)]
+        return replace(ticket, steps=tuple(step for step in ticket.steps if not any(step is each for each in again)))
+    held = tuple(step for step in ticket.steps if step.at >= last.at or step is first or not isinstance(step, Asked | Answered))
+    replies = sum(isinstance(step, Answered) for step in ticket.steps) - sum(isinstance(step, Answered) for step in held)
+    kept = tuple(replace(step, set=True) if isinstance(step, StatusIs) and step.at < last.at else step for step in held)  # its message is gone
+    numbers = {clock.metric: clock.instance for clock in sorted(ticket.clocks, key=lambda clock: clock.instance)}  # the highest of each metric
+    newest = latest(ticket.clocks)
+    clocks = tuple(
+        clock
+        for clock in ticket.clocks
+        if clock.metric not in BY_MESSAGE or clock.started_at >= last.at or clock in newest or clock.instance == numbers[clock.metric]
+    )
+    return replace(ticket, steps=kept, clocks=clocks, page_from=last.at, dropped_replies=ticket.dropped_replies + replies)

@@ -41,6 +41,7 @@ def writer_app(
     routers: Sequence[APIRouter],
     cluster: Cluster | None = None,
     extra_background: Mapping[str, Background] | None = None,
+    prepare: Callable[[EventStore], Awaitable[None]] | None = None,
     beside: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]] | None = None,
 ) -> FastAPI:
     """A writing service's app; its store is at `app.state.store`.

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from crm_events.language.contacts import ContactDetailsChanged, ContactMerged, ContactRegistered, ContactUnmerged
 from crm_events.language.loyalty import PointsEarned, RuleUsed
+from crm_events.language.tickets import TicketMessageAdded, TicketOpened
 from crm_reporting.documents import apply, decode, digest, encode, merged_into
 from crm_reporting.documents_contacts import edge
 from crm_reporting.entry import Entry
@@ -96,6 +97,28 @@ def test_an_edge_is_there_until_it_is_taken_back() -> None:
     assert edge(fold(*entries(teller.told)), str(ANN)) is None
     teller.tell(ContactMerged(merge_id=second, survivor_id=carol, cause="manual", evidence=()), ANN)
     assert merged_into("contacts", fold(*entries(teller.told)), str(ANN)) == str(carol)
+
+
+def test_a_message_waits_until_a_later_public_answer() -> None:
+    teller, ticket = Teller(), uuid.uuid4()
+    opened = {"kind": "question", "channel": "web", "priority": "low", "subject": "s1.s", "text": "s1.t"}
+    teller.tell(TicketOpened(**opened, author_kind="agent"), ANN, stream=ticket, at=START)
+    words = {"message_id": uuid.uuid4(), "channel": "web", "text": "s1.t"}
+
+    def waiting(author: str, visibility: str, hours: int) -> int:
+        message = TicketMessageAdded(**words | {"message_id": uuid.uuid4()}, author_kind=author, visibility=visibility)
+        teller.tell(message, ANN, stream=ticket, at=START + timedelta(hours=hours))
+        return len(fold(*entries(teller.told))["tickets"][str(ticket)].get("unanswered", {}))
+
+    said = [
+        ("customer", "public", 2),
+        ("agent", "internal", 3),
+        ("agent", "public", 1),
+        ("customer", "public", 5),
+        ("agent", "public", 4),
+        ("agent", "public", 6),
+    ]
+    assert [waiting(*one) for one in said] == [1, 1, 1, 2, 1, 0]
 
 
 def test_points_that_are_all_gone_leave_nothing_in_the_document() -> None:

@@ -1,6 +1,9 @@
 """Does every wrong request get a 4xx that says what to do, and none a 500?"""
 
+import json
+import random
 import uuid
+from typing import Any
 
 import httpx2
 import pytest
@@ -152,3 +155,36 @@ async def test_a_client_may_send_strange_headers(http: httpx2.AsyncClient, staff
     ]
     answer = await http.get(made.headers["Location"], headers=strange)
     assert answer.status_code == 200 and answer.headers["request-id"] != "a b\tc" and len(answer.headers["traceparent"]) == 55
+
+
+def _anything(draw: random.Random, depth: int = 0) -> Any:
+    """Some JSON, often shaped like what is expected and wrong somewhere."""
+    names = ["id", "customer_id", "text", "count", "labels", "colour", "occurred_at", "need", "agent_id", "", "a/b", "\u06cc"]
+    texts = [
+        "",
+        "a",
+        "\u0000",
+        "s1.",
+        "\U0001f600" * 3,
+        "x" * 300,
+        str(uuid.UUID(int=7)),
+        "2020-01-01T00:00:00Z",
+        "9999-12-31T23:59:59+14:00",
+        "0001-01-01T00:00:00Z",
+    ]
+    kind = draw.random()
+    if depth > 3 or kind < 0.4:
+        return draw.choice([None, True, 0, -1, 2**63, 2**70, 1.5, 1e308, *texts])
+    if kind < 0.55:
+        return [_anything(draw, depth + 1) for _ in range(draw.randrange(4))]
+    return {"text": "a"} | {draw.choice(names): _anything(draw, depth + 1) for _ in range(draw.randrange(5))}
+
+
+async def test_nothing_a_client_sends_gives_a_500(http: httpx2.AsyncClient, staff: dict[str, str]) -> None:
+    draw, jar = random.Random(11), f"/v1/jars/{uuid.uuid4()}"
+    for method, path in (("POST", "/v1/jars"), ("POST", f"{jar}/notes"), ("POST", f"{jar}/needs"), ("PUT", f"{jar}/owner"), ("POST", "/v1/jars/lookup")):
+        for _ in range(60):
+            answer = await http.request(
+                method, path, content=json.dumps(_anything(draw)).encode(), headers=staff | keyed() | {"Content-Type": "application/json"}
+            )
+            assert answer.status_code < 500, answer.text

@@ -54,6 +54,7 @@ async def test_each_line_stands_alone(http: httpx2.AsyncClient, staff: dict[str,
         make(jar, text="a\x00"),
         {**make(jar), "key": None},
         {**make(jar), "key": "a b"},
+        {**make(jar), "key": "کلید"},
         {**make(jar), "keyy": 1},
         {**make(jar), "path": {"jar_id": jar}},
         {**add(jar), "path": {}},
@@ -80,6 +81,7 @@ async def test_each_line_stands_alone(http: httpx2.AsyncClient, staff: dict[str,
         (422, "invalid-request"),
         (400, "idempotency-key-missing"),
         (400, "malformed"),
+        (400, "malformed"),
         (422, "invalid-request"),
         (422, "invalid-request"),
         (422, "invalid-request"),
@@ -94,12 +96,12 @@ async def test_each_line_stands_alone(http: httpx2.AsyncClient, staff: dict[str,
         (400, "malformed"),
     ]
     assert [answers[number]["key"] for number in (0, 1, 2)] == [None] * 3
-    assert [error["pointer"] for error in answers[6]["problem"]["errors"] + answers[7]["problem"]["errors"] + answers[10]["problem"]["errors"]] == [
+    assert [error["pointer"] for error in answers[6]["problem"]["errors"] + answers[7]["problem"]["errors"] + answers[11]["problem"]["errors"]] == [
         "/text",
         "/text",
         "/keyy",
     ]
-    assert answers[13]["problem"]["errors"][0]["parameter"] == "jar_id"
+    assert answers[14]["problem"]["errors"][0]["parameter"] == "jar_id"
     assert all(answer["problem"]["request_id"] and answer["problem"]["detail"] for answer in answers if "problem" in answer)
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from crm_events.event import Instant
+from crm_events.event import Instant, milliseconds
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 AHEAD = timedelta(minutes=5)  # clocks differ a little; a fact from the future is a mistake
@@ -12,7 +12,7 @@ AHEAD = timedelta(minutes=5)  # clocks differ a little; a fact from the future i
 def _already_happened(moment: datetime) -> datetime:
     if moment > datetime.now(UTC) + AHEAD:
         raise ValueError("This lies more than 5 minutes ahead; send the time at which it happened.")
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)  # the store keeps milliseconds
+    return milliseconds(moment)  # what the store keeps
 
 
 Past = Annotated[AwareDatetime, AfterValidator(_already_happened)]

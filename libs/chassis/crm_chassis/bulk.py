@@ -111,7 +111,7 @@ async def _answer(batch: _Batch, told: dict[str, Any] | None, raw: bytes) -> byt
 
 
 def _call(shared: Call, operation: Operation, line: Line, body: object, customers: frozenset[UUID] | None) -> Call:
-    headers = Headers({"idempotency-key": line.key} if line.key is not None else {})
+    headers = Headers(raw=[(b"idempotency-key", line.key.encode())] if line.key is not None else [])
     return Call(
         chassis=shared.chassis,
         principal=shared.principal,

@@ -33,7 +33,18 @@ def _not_sealed(text: str) -> str:
     return _no_nul(text)
 
 
-Instant = Annotated[AwareDatetime, PlainSerializer(utc_text, when_used="json")]
+def milliseconds(moment: datetime) -> datetime:
+    """In UTC, cut to milliseconds: what a time is after it was stored and read back, so a fold sees the same before and after.
+
+    ValueError where the year 1 or 9999 would be left by it.
+    """
+    try:
+        return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+    except OverflowError:
+        raise ValueError("This moment lies outside the calendar.") from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(milliseconds), PlainSerializer(utc_text, when_used="json")]
 PersonalText = Annotated[str, Personal(), AfterValidator(_no_nul)]
 Code = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_not_sealed)]
 Decimals = Annotated[str, Field(pattern=r"^-?\d{1,18}(\.\d{1,12})?$")]

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from crm_events import token
 from crm_events.command import Command
 from crm_events.deciding import Aggregate, Fact, Happened
-from crm_events.event import Event
+from crm_events.event import Event, milliseconds
 from crm_events.refusals import AlreadyExists, KeptMoving, KeyReused, NotFound, Taken, VersionConflict
 from crm_events.sealing import open_tree, sealed_key_ids
 from crm_events.store.append import Append, Appended, Appender, HashedClaim, Part
@@ -126,7 +126,7 @@ class EventStore:
         if known:
             return await self._repeat(command)
         self._admit(command, targets, loaded)
-        at = _milliseconds(command.occurred_at) if command.occurred_at else now
+        at = milliseconds(command.occurred_at) if command.occurred_at else now
         drafts = [draft(self.folds[target.aggregate.stream_type], part, at) for target, part in zip(targets, loaded, strict=True)]
         shown = [await self._for_deciding(each) for each in drafts]
         decided = [list(events) for events in decide(shown, at)]
@@ -288,10 +288,6 @@ from unnest($1::uuid[]) with ordinality i(id, ord)
 left join streams s on s.stream_id = i.id
 order by i.ord
 """
-
-
-def _milliseconds(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 async def _keep_settings(_: asyncpg.Connection) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 from crm_events.event import utc_text
@@ -30,6 +31,8 @@ def _plain(value: object) -> object:
             return utc_text(value)
         case BaseModel():
             return value.model_dump(mode="json")
+        case UUID():  # asyncpg's own kind of UUID: a subclass, which orjson does not know
+            return str(value)
         case set() | frozenset():
             return sorted(value)
         case _:

@@ -109,6 +109,10 @@ def test_the_latest_merge_on_the_way_between_two_counts() -> None:
     assert not allowed([no("sms", 1, member=CAM), yes("sms", 5)], merges=chain)
     assert allowed([no("sms", 1, member=CAM), yes("sms", 5, member=BEH)], merges=chain)
     assert allowed([no("sms", 1, member=CAM), yes("sms", 7)], merges=chain)
+    upside_down = [(CAM, BEH, 6), (BEH, ALI, 3)]
+    assert not allowed([no("sms", 1, member=CAM), yes("sms", 5)], merges=upside_down)
+    assert not allowed([no("sms", 1), yes("sms", 5, member=CAM)], merges=upside_down)
+    assert allowed([no("sms", 1, member=BEH), yes("sms", 5)], merges=upside_down)
 
 
 def test_the_deciding_events_are_named_newest_first_and_make_the_id() -> None:
@@ -121,6 +125,7 @@ def test_the_deciding_events_are_named_newest_first_and_make_the_id() -> None:
 
 def test_what_was_said_after_the_moment_asked_about_does_not_count() -> None:
     assert not allowed([yes("sms", 10)], on=9)
+    assert allowed([yes("sms", 1), no("sms", 10)], on=9)
     assert not allowed([yes("sms", 1, ends=20)], on=20)
     assert allowed([yes("sms", 1, ends=20)], on=19)
 

@@ -106,6 +106,6 @@ async def test_what_happened_may_be_long_ago_but_not_ahead(http: httpx2.AsyncCli
     made = await jar(http, staff, occurred_at="2020-02-29T12:00:00.123456+03:30")
     at = await desk_app.state.store.pool.fetchval("select occurred_at from events where stream_id = $1", uuid.UUID(made.json()["id"]))
     assert at.isoformat() == "2020-02-29T08:30:00.123000+00:00"
-    for bad in ("2999-01-01T00:00:00Z", "2020-01-01T00:00:00", "yesterday"):
+    for bad in ("2999-01-01T00:00:00Z", "2020-01-01T00:00:00", "yesterday", "0001-01-01T00:00:00+14:00"):
         body = problem(await http.post("/v1/jars", json={"text": "a", "occurred_at": bad}, headers=staff | keyed()), 422, "invalid-request")
         assert body["errors"][0]["pointer"] == "/occurred_at"

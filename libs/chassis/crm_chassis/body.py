@@ -9,14 +9,24 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 AHEAD = timedelta(minutes=5)  # clocks differ a little; a fact from the future is a mistake
 
 
+def _kept(moment: datetime) -> datetime:
+    try:
+        return milliseconds(moment)  # what the store keeps
+    except OverflowError:
+        raise ValueError("In UTC this lies outside the years 1 to 9999.") from None
+
+
 def _already_happened(moment: datetime) -> datetime:
     if moment > datetime.now(UTC) + AHEAD:
         raise ValueError("This lies more than 5 minutes ahead; send the time at which it happened.")
-    return milliseconds(moment)  # what the store keeps
+    return moment
 
 
-Past = Annotated[AwareDatetime, AfterValidator(_already_happened)]
-"""A moment that is not more than 5 minutes ahead, cut to milliseconds."""
+Moment = Annotated[AwareDatetime, AfterValidator(_kept)]
+"""Any moment, in UTC, cut to milliseconds: for bodies and for query parameters."""
+
+Past = Annotated[Moment, AfterValidator(_already_happened)]
+"""A moment that is not more than 5 minutes ahead."""
 
 Short = Annotated[str, Field(min_length=1, max_length=200)]
 Long = Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -40,4 +50,4 @@ class Resource(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-__all__ = ["AHEAD", "Body", "Instant", "Long", "Past", "Resource", "Short", "Told"]
+__all__ = ["AHEAD", "Body", "Instant", "Long", "Moment", "Past", "Resource", "Short", "Told"]

@@ -1,137 +1,75 @@
-"""How is a ticket's story told in a test? Fact by fact, as the store would take it: time passes first, then the rule decides, then the events are folded."""
+"""Where do the tickets tests get a story to tell, and the real service? Its app over a database and a vault of its own, once a session, without relay and timer.
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+Tests share the database, so each makes customers, categories and policies of its own.
+"""
+
+import base64
+from collections.abc import AsyncIterator, Callable
 from typing import Any
-from uuid import NAMESPACE_OID, UUID, uuid5
-from zoneinfo import ZoneInfo
 
+import httpx2
 import pytest
-from crm_events.deciding import At, Fact
-from crm_events.event import Event
-from crm_events.language.sla import CalendarDefined, Holiday, SlaConditions, SlaPolicyDefined
-from crm_tickets import rating, rules
-from crm_tickets.clock import latest
-from crm_tickets.desk import advance
-from crm_tickets.promises import Promises
-from crm_tickets.ticket import Ticket, evolve
+from crm_chassis.issuer import EVERYTHING, Issuer
+from crm_chassis.migrating import upgrade, upgrade_vault
+from crm_events.language.sla import SlaPolicyDefined
+from crm_events.store.store import EventStore
+from crm_tickets.app import tickets_app
+from crm_tickets.settings import TicketsSettings
+from fastapi import FastAPI
+from ticket_story import Story, policy, promises
+from tickets_client import Desk
 
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-TICKET = uuid5(NAMESPACE_OID, "ticket")
-
-
-def berlin(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Berlin")).astimezone(UTC)
-
-
-def calendar(
-    name: str = "hours", *, zone: str = "Europe/Berlin", periods: Iterable[tuple[str, str]] = (("09:00", "12:00"), ("13:00", "17:00")), version: int = 1
-) -> CalendarDefined:
-    week = {day: tuple(periods) for day in ("mon", "tue", "wed", "thu", "fri")}
-    holidays = (Holiday(date="2024-05-01", name="Labour Day"),)
-    return CalendarDefined(name=name, version=version, time_zone=zone, week=week, holidays=holidays, valid_from=LONG_AGO)
-
-
-def policy(name: str = "usual", **fields: Any) -> SlaPolicyDefined:
-    told: dict[str, Any] = {
-        "name": name, "version": 1, "rank": 1, "enabled": True, "when": SlaConditions(), "targets": {"first_reply": 60}, "calendar": "hours", "pauses": {},
-        "on_reopen": "continue", "valid_from": LONG_AGO,
-    }  # fmt: skip
-    return SlaPolicyDefined(**(told | fields))
-
-
-def promises(*policies: SlaPolicyDefined, calendars: Iterable[CalendarDefined] = ()) -> Promises:
-    by_name: dict[str, tuple[SlaPolicyDefined, ...]] = {}
-    for each in policies:
-        by_name[each.name] = (*by_name.get(each.name, ()), each)
-    return Promises(by_name, {each.name: (each,) for each in (calendar(), *calendars)})
-
-
-@dataclass
-class Story:
-    """One ticket. `events`: everything told of it, in the order told."""
-
-    promises: Promises
-    ticket: Ticket = field(default_factory=Ticket)
-    events: list[Fact[Any]] = field(default_factory=list)
-
-    def tell(self, at: str | datetime, rule: Callable[..., Any], **told: Any) -> list[Event]:
-        """The events of one command that happened at `at`, those of time's passing among them."""
-        moment = berlin(at) if isinstance(at, str) else at
-        first = len(self.events)
-        before, count = self.ticket, len(self.events)
-        if self.ticket.opening is not None:
-            self._take(advance(self.ticket, moment, self.promises), moment)
-        try:
-            self._take(rule(self.ticket, at=moment, **told), moment)
-        except Exception:
-            self.ticket, self.events = before, self.events[:count]
-            raise
-        return [fact.event for fact in self.events[first:]]
-
-    def wait(self, until: str | datetime) -> list[Event]:
-        """Time passes, and the timer tells what that made true."""
-        moment = berlin(until) if isinstance(until, str) else until
-        first = len(self.events)
-        self._take(advance(self.ticket, moment, self.promises), moment)
-        return [fact.event for fact in self.events[first:]]
-
-    def open(self, at: str | datetime, **fields: Any) -> list[Event]:
-        told: dict[str, Any] = {
-            "ticket_id": TICKET, "kind": "question", "channel": "web", "priority": "normal", "category": None, "product": None, "subject": "s", "text": "t",
-            "author_kind": "customer", "author_id": None, "requested_from": None, "requested_to": None, "promises": self.promises,
-        }  # fmt: skip
-        return self.tell(at, rules.open_ticket, **(told | fields))
-
-    def say(self, at: str | datetime, author: str = "agent", visibility: str = "public", channel: str = "web") -> list[Event]:
-        message_id = uuid5(TICKET, str(len(self.events)))
-        told = {"ticket_id": TICKET, "message_id": message_id, "author_kind": author, "author_id": "ann" if author == "agent" else None}
-        return self.tell(at, rules.say, **told, visibility=visibility, channel=channel, text="…", promises=self.promises)
-
-    def status(self, at: str | datetime, status: str) -> list[Event]:
-        return self.tell(at, rules.set_status, status=status, reason=None, promises=self.promises)
-
-    def priority(self, at: str | datetime, priority: str) -> list[Event]:
-        return self.tell(at, rules.set_priority, priority=priority, reason=None, promises=self.promises)
-
-    def categorise(self, at: str | datetime, category: str) -> list[Event]:
-        return self.tell(at, rules.categorise, category=category, promises=self.promises)
-
-    def assign(self, at: str | datetime, agent: str | None, group: str | None = None) -> list[Event]:
-        return self.tell(at, rules.assign, agent_id=agent, group=group, promises=self.promises)
-
-    def resolve(self, at: str | datetime) -> list[Event]:
-        return self.tell(at, rules.resolve, resolution="done", agent_id="ann", root_cause=None, promises=self.promises)
-
-    def close(self, at: str | datetime) -> list[Event]:
-        return self.tell(at, rules.close, cause="agent", promises=self.promises)
-
-    def reopen(self, at: str | datetime, cause: str = "agent") -> list[Event]:
-        return self.tell(at, rules.reopen, cause=cause, reason="not done", promises=self.promises)
-
-    def rate(self, at: str | datetime, score: int, **fields: Any) -> list[Event]:
-        return self.tell(at, rating.rate, score=score, **({"effort": None, "courtesy": None, "comment": None} | fields))
-
-    def clock(self, metric: str) -> Any:
-        return next(clock for clock in latest(self.ticket.clocks) if clock.metric == metric)
-
-    def facts(self, kind: type[Event]) -> list[Fact[Any]]:
-        return [fact for fact in self.events if isinstance(fact.event, kind)]
-
-    def _take(self, happened: Iterable[Any], at: datetime) -> None:
-        for item in happened:
-            event, moment = (item.event, item.occurred_at) if isinstance(item, At) else (item, at)
-            fact = Fact(type(event).model_validate_json(event.payload()), UUID(int=len(self.events) + 1), moment)
-            self.events.append(fact)
-            self.ticket = evolve(self.ticket, fact)
+KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture
 def story() -> Callable[..., Story]:
     """`story(policy, …)`: a ticket under these policies; without any, under one that promises a first reply within 60 business minutes."""
 
-    def make(*policies: SlaPolicyDefined, **more: Any) -> Story:
-        return Story(promises(*(policies or (policy(),)), **more))
+    def make(*policies: SlaPolicyDefined) -> Story:
+        return Story(promises(*(policies or (policy(),))))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
+    return Issuer(tmp_path_factory.mktemp("issuer"))
+
+
+@pytest.fixture(scope="session")
+async def tickets_settings(databases: Any, issuer: Issuer) -> AsyncIterator[TicketsSettings]:
+    url, vault = await databases.create(), await databases.create()
+    await upgrade("crm_tickets", url)
+    await upgrade_vault(vault)
+    yield TicketsSettings(
+        database_url=url, vault_database_url=vault, master_key=KEY, index_key=KEY, auth_jwks=str(issuer.jwks), relay=False, timer=False, follow=False
+    )
+    await databases.drop(url)
+    await databases.drop(vault)
+
+
+@pytest.fixture(scope="session")
+async def app(tickets_settings: TicketsSettings) -> AsyncIterator[FastAPI]:
+    app = tickets_app(tickets_settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture(scope="session")
+async def second_process(tickets_settings: TicketsSettings, issuer: Issuer) -> AsyncIterator[Desk]:
+    """Another replica: its own locks, appender and knowledge of policies on the same database."""
+    app = tickets_app(tickets_settings)
+    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://tickets-2") as http:
+        yield Desk(http, issuer, issuer.token(EVERYTHING))
+
+
+@pytest.fixture
+def store(app: FastAPI) -> EventStore:
+    return app.state.store
+
+
+@pytest.fixture
+async def desk(app: FastAPI, issuer: Issuer) -> AsyncIterator[Desk]:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://tickets") as http:
+        yield Desk(http, issuer, issuer.token(EVERYTHING))

@@ -9,20 +9,13 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 AHEAD = timedelta(minutes=5)  # clocks differ a little; a fact from the future is a mistake
 
 
-def _kept(moment: datetime) -> datetime:
-    try:
-        return milliseconds(moment)  # what the store keeps
-    except OverflowError:
-        raise ValueError("In UTC this lies outside the years 1 to 9999.") from None
-
-
 def _already_happened(moment: datetime) -> datetime:
     if moment > datetime.now(UTC) + AHEAD:
         raise ValueError("This lies more than 5 minutes ahead; send the time at which it happened.")
     return moment
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_kept)]
+Moment = Annotated[AwareDatetime, AfterValidator(milliseconds)]
 """Any moment, in UTC, cut to milliseconds: for bodies and for query parameters."""
 
 Past = Annotated[Moment, AfterValidator(_already_happened)]

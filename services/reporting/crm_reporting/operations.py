@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import typer
+from aiokafka.errors import KafkaError
 from crm_chassis import logs
 from crm_chassis.app import service_app
 from crm_chassis.background import running
@@ -111,6 +112,8 @@ async def _reconcile(settings: ReportingSettings) -> int:
     connection = await connect(settings.database_url, PATIENCE)
     try:
         found = await reconcile(connection, settings.kafka_bootstrap_servers, settings.stores)
+    except KafkaError as error:
+        sys.exit(f"The broker does not answer as it should: {type(error).__name__}. Check KAFKA_BOOTSTRAP_SERVERS, and that the services have started once.")
     finally:
         await connection.close()
     for one in found:

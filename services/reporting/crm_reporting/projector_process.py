@@ -9,7 +9,7 @@ from contextlib import suppress
 import asyncpg
 import structlog
 from crm_events.consumer import Consumer
-from crm_events.topics import SOURCES
+from crm_events.topics import SOURCES, declare
 from prometheus_client import CollectorRegistry
 
 from crm_reporting import builds
@@ -67,6 +67,9 @@ class ProjectorProcess:
             self.waiting_for = str(error)
             build = await builds.mine(side, "ready", "draining")
         if build is not None and build.state == "active":
+            self.waiting_for = "the broker"
+            if self._topics.keys() == set(SOURCES.values()):
+                await declare(self._settings.kafka_bootstrap_servers)  # whoever subscribes to a topic that is not there yet hears of it minutes later
             self.waiting_for = None
             await retry_unknown(side, build.name)
             await self._read(build.name, stop)

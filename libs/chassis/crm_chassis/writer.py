@@ -43,12 +43,13 @@ def writer_app(
     extra_background: Mapping[str, Background] | None = None,
     prepare: Callable[[EventStore], Awaitable[None]] | None = None,
     beside: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]] | None = None,
+    connections: int = 0,
 ) -> FastAPI:
     """A writing service's app; its store is at `app.state.store`.
 
     `cluster(store, customer_id)`: the ids merged with a customer's, which her own token may touch. `extra_background` runs where FOLLOW is on.
     `prepare(store)`: awaited before the first request is answered and before time passes.
-    `beside(app)`: what else the service opens; what it yields is put on `app.state`.
+    `beside(app)`: what else the service opens; what it yields is put on `app.state`; `connections`: to its database, in all, for the budget.
     """
     kinds = list(aggregates)
 
@@ -59,7 +60,7 @@ def writer_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         chassis: Chassis = app.state.chassis
         relay = relay_of(name, settings, chassis.registry, busy=lambda: chassis.http.now > 0) if settings.relay else None
-        async with opened(name, settings, kinds, chassis.registry, on_commit=relay.wake if relay else None) as store:
+        async with opened(name, settings, kinds, chassis.registry, on_commit=relay.wake if relay else None, beside=connections) as store:
             app.state.store, app.state.vault = store, store.vault
             chassis.health.add("database", partial(_answers, store.pool))
             if prepare is not None:
@@ -86,6 +87,7 @@ async def opened(
     registry: CollectorRegistry,
     *,
     on_commit: Callable[[], None] | None = None,
+    beside: int = 0,
 ) -> AsyncIterator[EventStore]:
     """The service's store with its vault. CannotStart when the tables are missing or the connections would not suffice."""
     async with AsyncExitStack() as stack:
@@ -93,7 +95,7 @@ async def opened(
         try:
             if await connection.fetchval("select to_regclass('streams')") is None:
                 raise CannotStart(f"The database has no event store yet. Run: {name} migrate")
-            wants = {"read": READERS, "append": APPENDER, "relay": RELAY * settings.relay, "follow": FOLLOWERS * settings.follow}
+            wants = {"read": READERS, "append": APPENDER, "relay": RELAY * settings.relay, "follow": FOLLOWERS * settings.follow, "beside": beside}
             await check_budget(connection, wants)
         finally:
             await connection.close()

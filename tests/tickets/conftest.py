@@ -1,6 +1,5 @@
-"""Where do the tickets tests get a story to tell, and the real service? Its app over a database and a vault of its own, once a session, without relay and timer.
-
-Tests share the database, so each makes customers, categories and policies of its own.
+"""Where do the tickets tests get a story to tell, and the real service? Its app over a database and a vault of its own,
+once a session, without relay and timer. Tests share the database, so each makes customers, categories and policies of its own.
 """
 
 import base64

@@ -198,9 +198,7 @@ async def test_of_fifty_that_change_the_same_version_exactly_one_wins(desk: Desk
     ticket = await desk.opened()
     path, etag = f"/v1/tickets/{ticket['id']}/priority", f'"{ticket["version"]}"'
     order = ["low", "high", "urgent"]
-    answers = await asyncio.gather(
-        *((desk, second_process)[number % 2].put(path, {"priority": order[number % 3]}, If_Match=etag) for number in range(50))
-    )
+    answers = await asyncio.gather(*((desk, second_process)[number % 2].put(path, {"priority": order[number % 3]}, If_Match=etag) for number in range(50)))
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * 49
     lost = next(answer for answer in answers if answer.status_code == 412)
     assert problem(lost, 412, "version-conflict")["current_version"] > ticket["version"]

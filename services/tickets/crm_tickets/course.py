@@ -150,7 +150,7 @@ class Course:
         self._run(to)
 
     def _run(self, to: int) -> None:
-        for watch in self.watches:
+        for watch in self.live():
             if watch.since is not None and watch.verdict is None and watch.lapses < to:
                 self._mark(watch, "breached", at=watch.due, used=watch.limit)
         if to > self.now:

@@ -37,7 +37,7 @@ from crm_tickets.ticket import Ticket, evolved, with_step
 
 Events: TypeAlias = list[Happened[TicketEvent]]
 SKEW = timedelta(minutes=5)  # between the clocks of two clients
-STEPS = 600  # changes a ticket may see, messages not counted: its state is read and written at each of them
+STEPS = 300  # changes a ticket may see, messages not counted: its state is read and written at each of them
 
 
 def open_ticket(

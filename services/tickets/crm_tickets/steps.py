@@ -1,9 +1,9 @@
 """How does a ticket stand after these steps? The few facts that later decisions need, in the order in which they happened, not in which they were told."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, TypeAlias, assert_never
+from typing import Annotated, Literal, NamedTuple, TypeAlias, assert_never
 from uuid import UUID
 
 from crm_events.language.ticket_words import Priority, Status, StatusSet
@@ -120,8 +120,7 @@ class Waiting:
     message_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """The ticket at one moment. `last_answer`: within this attempt; `resolved_at`, `closed_at`: None again after a reopening.
 
     `attempt`: resolutions so far, `reopened`: reopenings so far.
@@ -156,41 +155,41 @@ def after(standing: Standing, step: Step) -> Standing:
         case Asked():
             waits = standing.waiting or Waiting(step.at, step.message_id)
             if standing.done:
-                return replace(_reopened(standing, step.at), waiting=waits)
-            return replace(standing, waiting=waits, status="open" if standing.status == "pending" else standing.status)
+                return _reopened(standing, step.at)._replace(waiting=waits)
+            return standing._replace(waiting=waits, status="open" if standing.status == "pending" else standing.status)
         case Answered():
             status: Status = "open" if standing.status == "new" else standing.status
             first, last = standing.first_answer or step, None if standing.done else step
-            return replace(standing, waiting=None, status=status, replies=standing.replies + 1, first_answer=first, last_answer=last)
+            return standing._replace(waiting=None, status=status, replies=standing.replies + 1, first_answer=first, last_answer=last)
         case StatusIs():
             if not step.set:
                 return standing
-            return replace(_reopened(standing, step.at) if standing.done else standing, status=step.status)
+            return (_reopened(standing, step.at) if standing.done else standing)._replace(status=step.status)
         case Assigned():
             opens = standing.status == "new" and step.agent_id is not None
-            return replace(standing, assignee=step.agent_id, group=step.group, status="open" if opens else standing.status)
+            return standing._replace(assignee=step.agent_id, group=step.group, status="open" if opens else standing.status)
         case PriorityIs():
-            return replace(standing, priority=step.priority)
+            return standing._replace(priority=step.priority)
         case CategoryIs():
-            return replace(standing, category=step.category)
+            return standing._replace(category=step.category)
         case PolicyIs():
-            return replace(standing, policy=step)
+            return standing._replace(policy=step)
         case Resolved():
             if standing.done:
                 return standing
-            done = replace(standing, status="resolved", waiting=None, last_answer=None)
-            return replace(done, attempt=standing.attempt + 1, resolved_at=step.at, resolved_by=step.agent_id)
+            done = standing._replace(status="resolved", waiting=None, last_answer=None)
+            return done._replace(attempt=standing.attempt + 1, resolved_at=step.at, resolved_by=step.agent_id)
         case Closed():
-            return standing if standing.status == "closed" else replace(standing, status="closed", waiting=None, closed_at=step.at)
+            return standing if standing.status == "closed" else standing._replace(status="closed", waiting=None, closed_at=step.at)
         case Reopened():
             waiting = standing.waiting or (Waiting(step.at, None) if step.asked else None)
-            return replace(_reopened(standing, step.at), waiting=waiting) if standing.done else standing
+            return _reopened(standing, step.at)._replace(waiting=waiting) if standing.done else standing
         case _:
             assert_never(step)
 
 
 def _reopened(standing: Standing, at: datetime) -> Standing:
-    return replace(standing, status="open", resolved_at=None, closed_at=None, reopened=standing.reopened + 1, reopened_at=at)
+    return standing._replace(status="open", resolved_at=None, closed_at=None, reopened=standing.reopened + 1, reopened_at=at)
 
 
 def standing_after(first: Standing, steps: Iterable[Step], until: datetime | None = None) -> Standing:

@@ -61,7 +61,7 @@ from crm_tickets.steps import (
 )
 
 BY_MESSAGE = ("next_reply", "update")  # metrics with a clock for each message
-MESSAGES = 120  # message steps kept; older ones are dropped once answered, and a fact as late as that is recorded but judged no more
+MESSAGES = 80  # message steps kept; older ones are dropped once answered, and a fact as late as that is recorded but judged no more
 NEVER = 253_402_300_799_999  # the year 9999: sorts last
 
 

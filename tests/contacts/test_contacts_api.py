@@ -150,7 +150,8 @@ async def test_a_change_tells_only_what_differs(api: Api, store: EventStore) -> 
     )
     assert '"name"' not in payload
     assert '"language":null' in payload
-    problem(await api.patch(path, {"type": None}), 422, "invalid-request")
+    for wrong in ({"type": None}, {"birthday": "1990-02-30"}, {"birthday": "2999-01-01"}, {"birthday": 7}, {"roles": ["king"]}):
+        problem(await api.patch(path, wrong), 422, "invalid-request")
 
 
 async def test_a_stale_change_is_refused(api: Api) -> None:

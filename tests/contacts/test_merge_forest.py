@@ -85,6 +85,8 @@ def test_the_forest_is_what_the_surviving_links_make(steps: list[tuple[bool, int
     for each in PEOPLE:
         assert set(connected(each, states)) == parts[each]
         assert {one for one in PEOPLE if root_of(states, one) == root_of(states, each)} == parts[each]
+        below = {edge.merge_id: edge.other_id for edge in states[each].absorbed}
+        assert below == {edge.merge_id: one for one in PEOPLE if (edge := states[one].merged) and edge.other_id == each}, "a merge is known from both its ends"
         for one in parts[each]:
             joined(each, one, {member: states[member].merged for member in PEOPLE if states[member].merged})
     if not links.standing:

@@ -1,16 +1,16 @@
 """What may a client say? Absent: not told; `null`: cleared."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from crm_chassis.body import Body, Told
+from crm_chassis.body import Body, Moment, Told
 from crm_events.event import Code
 from crm_events.language.consent import ConsentChannel, ConsentPurpose, ConsentStatus
 from crm_events.language.contacts import ContactKind, ContactType, Direction, IdentifierKind, RelationshipKind, Role, Sentiment, Source
 from crm_events.language.words import Channel, Day, TimeOfDay
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 _ZONES = available_timezones()
 
@@ -27,24 +27,19 @@ def _not_blank(text: str) -> str:
     return text
 
 
-def _a_birthday(day: date) -> date:
-    if day > date.today():  # by the server's calendar: a day more or less does no harm
+def _a_birthday(day: str) -> str:
+    if date.fromisoformat(day) > date.today():  # by the server's calendar: a day more or less does no harm
         raise ValueError("A birthday lies in the past.")
     return day
 
 
-def _as_stored(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)  # as it reads back from the event: UTC, milliseconds
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_as_stored)]
 TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_a_zone)]
 Language = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$", description="BCP 47, as fa or en-GB")]
 Name = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_not_blank)]
 Line = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_not_blank)]
 LongText = Annotated[str, Field(min_length=1, max_length=20_000)]
 IdentifierValue = Annotated[str, Field(min_length=1, max_length=320)]
-Birthday = Annotated[date, AfterValidator(_a_birthday)]
+Birthday = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="a date, as 1990-05-01"), AfterValidator(_a_birthday)]
 
 
 class IdentifierBody(Body):

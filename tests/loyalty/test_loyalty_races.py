@@ -7,6 +7,7 @@ from typing import Any
 
 from crm_events.store.store import EventStore
 from crm_events.store.verify import verify
+from crm_loyalty.reads import settled_long_ago
 from loyalty_client import Till, ok
 
 ROUNDS = 50
@@ -117,6 +118,8 @@ async def test_a_repeated_command_answers_with_the_redemption_as_it_now_is(till:
     await till.confirm(one, reserved["id"])
     assert ok(await till.reserve(one, 80, key=key), 201) == reserved | {"state": "confirmed"}
     assert [ok(await till.cancel(two, reserved["id"], key=again))["state"] for _ in range(2)] == ["reversed", "reversed"]
+    (part, *_) = await settled_long_ago(store, uuid.UUID(reserved["id"]), [uuid.UUID(one["id"])])
+    assert [(each.state, each.points) for each in part.redemptions] == [("reversed", 30)], "told from its events alone once it has left the page"
     nothing_new = uuid.uuid4().hex
     assert [ok(await till.cancel(one, reserved["id"], key=nothing_new))["points"] for _ in range(2)] == [80, 80]
 

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from crm_chassis.body import Body, Told
+from crm_chassis.body import Body, Moment, Told
 from crm_events.event import Code, Currency
 from crm_events.language.loyalty import AdjustmentReason
 from crm_events.language.programme import Basis, Downgrade, Rounding, WindowKind
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 LINES = 500
 Price = Annotated[int, Field(ge=0, le=10**12, description="minor units, for one unit of the goods")]
@@ -20,21 +20,11 @@ Multiplier = Annotated[str, Field(pattern=r"^\d{1,6}(\.\d{1,6})?$", description=
 
 def _of_our_time(moment: datetime) -> datetime:
     if not 1900 <= moment.year < 2200:
-        raise ValueError("The year lies outside 1900 to 2199.")
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        raise ValueError("The year lies outside 1900 to 2199.")  # windows and expiries reach a hundred years to either side
+    return moment
 
 
-OfOurTime = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
-
-
-class Happened(Told):
-    """A fact with its own time."""
-
-    @model_validator(mode="after")
-    def _in_living_memory(self) -> "Happened":
-        if self.occurred_at is not None:
-            _of_our_time(self.occurred_at)
-        return self
+OfOurTime = Annotated[Moment, AfterValidator(_of_our_time)]
 
 
 class WhenBody(Body):
@@ -110,7 +100,7 @@ class ProgrammeBody(Body):
     valid_from: OfOurTime | None = None
 
 
-class EnrolmentBody(Happened):
+class EnrolmentBody(Told):
     """A new member. Without a programme purchases are kept and nothing is earned."""
 
     id: UUID | None = None
@@ -132,7 +122,7 @@ class LineBody(Body):
     unit_cost: Price | None = None
 
 
-class TransactionBody(Happened):
+class TransactionBody(Told):
     """A purchase. `currency`: needed where no programme says it."""
 
     id: UUID | None = None
@@ -153,7 +143,7 @@ class BackBody(Body):
     quantity: Quantity
 
 
-class ReturnBody(Happened):
+class ReturnBody(Told):
     """Goods that came back."""
 
     transaction_id: UUID
@@ -167,24 +157,24 @@ class ReturnBody(Happened):
         return self
 
 
-class ReservationBody(Happened):
+class ReservationBody(Told):
     """Points to hold."""
 
     points: SomePoints
     reward: Code | None = None
 
 
-class ConfirmationBody(Happened):
+class ConfirmationBody(Told):
     """The redemption was done."""
 
 
-class CancellationBody(Happened):
+class CancellationBody(Told):
     """The redemption was not done, or is taken back."""
 
     reason: Code | None = None
 
 
-class AdjustmentBody(Happened):
+class AdjustmentBody(Told):
     """Points given or taken by hand."""
 
     points: Annotated[int, Field(ge=-(10**12), le=10**12)]

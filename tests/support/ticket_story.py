@@ -7,9 +7,11 @@ from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 from zoneinfo import ZoneInfo
 
+import pytest
 from crm_events.deciding import At, Fact
 from crm_events.event import Event
 from crm_events.language.sla import CalendarDefined, Holiday, SlaConditions, SlaPolicyDefined
+from crm_events.refusals import Rejected
 from crm_tickets import rating, rules
 from crm_tickets.clock import latest
 from crm_tickets.desk import advance
@@ -124,3 +126,18 @@ class Story:
             fact = Fact(type(event).model_validate_json(event.payload()), UUID(int=len(self.events) + 1), moment)
             self.events.append(fact)
             self.ticket = evolve(self.ticket, fact)
+
+
+Tell = Callable[..., Story]
+WORK = {"first_reply": 60, "next_reply": 30, "resolution": 480}
+WORKDAY = policy(targets=WORK, pauses={"resolution": ("pending",)})
+
+
+def kinds(events: Iterable[Event]) -> list[type[Event]]:
+    return [type(event) for event in events]
+
+
+def rejected(rule: str, act: Callable[[], object]) -> None:
+    with pytest.raises(Rejected) as refusal:
+        act()
+    assert refusal.value.rule == rule

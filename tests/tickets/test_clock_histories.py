@@ -12,7 +12,8 @@ from crm_events.language.sla import SlaClockBreached, SlaClockMet, SlaClockStopp
 from crm_events.language.tickets import TicketFirstResponseMade, TicketRemeasured, TicketResolved
 from crm_events.refusals import Rejected
 from crm_tickets.course import course
-from crm_tickets.ticket import columns, figures
+from crm_tickets.ticket import columns
+from crm_tickets.told import figures
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 

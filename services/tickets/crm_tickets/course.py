@@ -4,91 +4,21 @@ One pass over the ticket's steps. Whatever order they were told in, the course i
 Moments and spans are milliseconds, as in `calendars.py`.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
-from crm_events.language.ticket_words import Metric, Priority, Status, StatusSet
+from crm_events.language.ticket_words import Metric, Status
 
-from crm_tickets.calendars import ALWAYS, Calendar, business_ms, due_ms, ms, next_opening_ms
+from crm_tickets.calendars import ALWAYS, business_ms, due_ms, ms, next_opening_ms
 from crm_tickets.clock import Said
 from crm_tickets.promises import NO_TERMS, Promises, Subject, Terms, fits
 from crm_tickets.steps import Answered, Asked, CategoryIs, PolicyIs, PriorityIs, Reopened, Resolved, Standing, Step, after
 from crm_tickets.ticket import Ticket
+from crm_tickets.watch import Mark, Measured, Reason, Response, Watch
 
 REPLIES: tuple[Metric, ...] = ("first_reply", "acknowledgement", "next_reply", "update")
 THROUGH: tuple[Metric, ...] = ("resolution", "requester_wait", "agent_work")
 WAITS: tuple[Status, ...] = ("new", "open", "on_hold")
 WORKS: tuple[Status, ...] = ("new", "open")
-
-Reason = Literal["policy_disabled", "policy_changed", "resolved"]
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One thing to be said of a clock; `used` milliseconds of business time by then."""
-
-    at: int
-    said: Said
-    used: int
-    due: int
-    lapses: int
-    terms: Terms
-    target: int
-    pauses: tuple[StatusSet, ...]
-    priority: Priority
-    agent_id: str | None
-    group: str | None
-    status: Status
-    running: bool
-    reason: Reason | None = None
-
-
-@dataclass(slots=True)
-class Watch:
-    """One clock of the course. `origin`: what it measures from (a waiting customer's message); `since`: running from there, None = paused or ended."""
-
-    metric: Metric
-    origin: int
-    started: int
-    terms: Terms
-    target: int
-    pauses: tuple[StatusSet, ...]
-    hours: Calendar
-    used: int = 0
-    since: int | None = None
-    due: int = 0
-    lapses: int = 0
-    verdict: Literal["met", "breached"] | None = None
-    cancelled: bool = False
-    ended: int | None = None
-    marks: list[Mark] = field(default_factory=list)
-
-    @property
-    def limit(self) -> int:
-        """The target in milliseconds."""
-        return self.target * 60_000
-
-    def used_at(self, at: int) -> int:
-        """Business time used by `at`."""
-        return self.used + (business_ms(self.hours, self.since, at) if self.since is not None else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One resolution: `figures` as in `ticket.figures`, seconds."""
-
-    step: Resolved
-    figures: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The first answer to a customer's own ticket, seconds from its opening."""
-
-    step: Answered
-    elapsed_seconds: int
-    business_seconds: int
 
 
 class Course:

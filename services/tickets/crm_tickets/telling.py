@@ -25,10 +25,11 @@ from crm_events.language.tickets import TicketEvent, TicketFirstResponseMade, Ti
 
 from crm_tickets.calendars import moment, ms
 from crm_tickets.clock import Clock, ClockEvent
-from crm_tickets.course import THROUGH, Course, Mark, Reason, Watch, course
+from crm_tickets.course import THROUGH, Course, course
 from crm_tickets.promises import Promises
 from crm_tickets.steps import Asked, Assigned, Closed, Reopened, Resolved, Standing, StatusIs, after
 from crm_tickets.ticket import BY_MESSAGE, Ticket, evolved
+from crm_tickets.watch import Mark, Reason, Watch
 
 
 def consequences(ticket: Ticket, promises: Promises, at: datetime) -> list[At[TicketEvent]]:

@@ -20,10 +20,7 @@ from crm_events.language.sla import (
     SlaClockStopped,
     SlaPolicyApplied,
 )
-from crm_events.language.ticket_words import Priority, TicketKind
 from crm_events.language.tickets import (
-    AuthorKind,
-    Measures,
     TicketAssigned,
     TicketCategorised,
     TicketClosed,
@@ -39,7 +36,6 @@ from crm_events.language.tickets import (
     TicketResolved,
     TicketStatusChanged,
 )
-from crm_events.language.words import Channel
 
 from crm_tickets.calendars import ms
 from crm_tickets.clock import Clock, latest, with_event
@@ -59,66 +55,11 @@ from crm_tickets.steps import (
     Waiting,
     standing_after,
 )
+from crm_tickets.told import Attempt, Effort, FirstResponse, Opening, Rating, figures, rated
 
 BY_MESSAGE = ("next_reply", "update")  # metrics with a clock for each message
 MESSAGES = 80  # message steps kept; older ones are dropped once answered, and a fact as late as that is recorded but judged no more
 NEVER = 253_402_300_799_999  # the year 9999: sorts last
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What was said at the opening. `subject` is sealed."""
-
-    at: datetime
-    kind: TicketKind
-    channel: Channel
-    priority: Priority
-    category: str | None
-    product: str | None
-    subject: str
-    author_kind: AuthorKind
-    requested_from: datetime | None = None
-    requested_to: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FirstResponse:
-    """What was told of the first answer."""
-
-    at: datetime
-    message_id: UUID
-    elapsed_seconds: int
-    business_seconds: int
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What was told of one resolution: `figures` are the six measures in seconds and the agent's replies, in the event's order."""
-
-    number: int
-    figures: tuple[int, ...]
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rating:
-    """The newest satisfaction told; `comment` is sealed."""
-
-    at: datetime
-    score: int
-    courtesy: int | None
-    comment: str | None
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """The newest effort told."""
-
-    at: datetime
-    score: int
-    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +125,7 @@ def evolve(ticket: Ticket, fact: Fact[TicketEvent]) -> Ticket:
         case TicketReopened():
             return with_step(ticket, Reopened(at, event.cause != "agent"))
         case TicketCsatGiven():
-            return replace(ticket, rating=_rated(ticket.rating, event, at))
+            return replace(ticket, rating=rated(ticket.rating, event, at))
         case TicketEffortGiven():
             newer = ticket.effort if ticket.effort and ticket.effort.at > at else Effort(at, event.score, 0)
             return replace(ticket, effort=replace(newer, revision=event.revision))
@@ -213,14 +154,6 @@ def evolved(ticket: Ticket, happened: Iterable[Happened[Any]], at: datetime) -> 
     return ticket
 
 
-def figures(event: Measures) -> tuple[int, ...]:
-    """The measures of one resolution, to be compared."""
-    return (
-        event.agent_replies, event.resolution_seconds, event.resolution_business_seconds, event.requester_wait_seconds,
-        event.requester_wait_business_seconds, event.agent_work_seconds, event.agent_work_business_seconds,
-    )  # fmt: skip
-
-
 def due(ticket: Ticket) -> datetime | None:
     """When time alone next makes something true: the first moment at which a running promise is broken."""
     broken = [clock.breaks_at for clock in ticket.clocks if clock.state == "running"]
@@ -239,14 +172,6 @@ def columns(ticket: Ticket) -> Mapping[str, Any]:
         "breach_at": min(running, default=NEVER),
         "sla_state": next((state for state in ("breached", "running", "paused", "met", "cancelled") if state in states), None),
     }
-
-
-def _rated(told: Rating | None, event: TicketCsatGiven, at: datetime) -> Rating:
-    """The newest opinion; told again because of a late one, it keeps its comment."""
-    if told and told.at > at:
-        return replace(told, revision=event.revision)
-    comment = told.comment if told and told.at == at and event.comment is None else event.comment
-    return Rating(at, event.score, event.courtesy, comment, event.revision)
 
 
 def _measured(ticket: Ticket, event: TicketResolved | TicketRemeasured) -> Ticket:

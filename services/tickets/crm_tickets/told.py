@@ -1,0 +1,81 @@
+"""What has been told of a ticket besides its steps and clocks? The opening, the first answer, the measures of its resolutions, the customer's opinion."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from crm_events.language.ticket_words import Priority, TicketKind
+from crm_events.language.tickets import AuthorKind, Measures, TicketCsatGiven
+from crm_events.language.words import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What was said at the opening. `subject` is sealed."""
+
+    at: datetime
+    kind: TicketKind
+    channel: Channel
+    priority: Priority
+    category: str | None
+    product: str | None
+    subject: str
+    author_kind: AuthorKind
+    requested_from: datetime | None = None
+    requested_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstResponse:
+    """What was told of the first answer."""
+
+    at: datetime
+    message_id: UUID
+    elapsed_seconds: int
+    business_seconds: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was told of one resolution: `figures` are the six measures in seconds and the agent's replies, in the event's order."""
+
+    number: int
+    figures: tuple[int, ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """The newest satisfaction told; `comment` is sealed."""
+
+    at: datetime
+    score: int
+    courtesy: int | None
+    comment: str | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """The newest effort told."""
+
+    at: datetime
+    score: int
+    revision: int
+
+
+def figures(event: Measures) -> tuple[int, ...]:
+    """The measures of one resolution, to be compared."""
+    return (
+        event.agent_replies, event.resolution_seconds, event.resolution_business_seconds, event.requester_wait_seconds,
+        event.requester_wait_business_seconds, event.agent_work_seconds, event.agent_work_business_seconds,
+    )  # fmt: skip
+
+
+def rated(told: Rating | None, event: TicketCsatGiven, at: datetime) -> Rating:
+    """The newest opinion; told again because of a late one, it keeps its comment."""
+    if told and told.at > at:
+        return replace(told, revision=event.revision)
+    comment = told.comment if told and told.at == at and event.comment is None else event.comment
+    return Rating(at, event.score, event.courtesy, comment, event.revision)

@@ -32,8 +32,7 @@ logs: $(INSTALLED) ## show the stack's last log lines (NAME=tickets for one proc
 
 import: $(INSTALLED) ## bring in HELPDESK=helpdesk.csv.gz and/or CDNOW=cdnow.txt.gz through the public API
 	@$(if $(HELPDESK)$(CDNOW),,echo "Name a file: make import HELPDESK=… and/or CDNOW=…" >&2; exit 2)
-	@$(if $(HELPDESK),$(BIN)/crm-import helpdesk "$(HELPDESK)")
-	@$(if $(CDNOW),$(BIN)/crm-import cdnow "$(CDNOW)")
+	@$(BIN)/crm-import all $(if $(HELPDESK),"HELPDESK=$(HELPDESK)") $(if $(CDNOW),"CDNOW=$(CDNOW)")
 
 token: $(INSTALLED) ## print a development token (SCOPES="tickets:read self", CUSTOMER=<id>, DAYS=30)
 	@$(BIN)/crm-local token $(if $(SCOPES),--scopes "$(SCOPES)") $(if $(CUSTOMER),--customer "$(CUSTOMER)") $(if $(DAYS),--days "$(DAYS)")

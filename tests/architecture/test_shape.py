@@ -81,6 +81,12 @@ def test_middleware_is_pure_asgi() -> None:
     assert [f"{module}:{node.lineno}" for module, node in found(MODULES, ast.alias) if node.name.endswith("BaseHTTPMiddleware")] == []
 
 
+def test_every_test_module_has_a_name_of_its_own() -> None:
+    """A failure is told by its file's name; two of one name send the reader to the wrong one."""
+    files = [module.name for module in TESTS if module.name.startswith("test_")]
+    assert sorted({name for name in files if files.count(name) > 1}) == []
+
+
 def test_no_test_is_skipped() -> None:
     """A skipped test is one that nobody runs and everybody believes."""
     marks = {"skip", "skipif", "importorskip", "xfail"}

@@ -41,7 +41,8 @@ async def same_rows(connection: asyncpg.Connection, one: str, other: str, tables
             assert await count(connection, f"(select {columns} from {first}.{table} except select {columns} from {second}.{table}) x") == 0, table
 
 
-async def test_a_rebuilt_build_has_the_same_documents_facts_and_summaries(connection: asyncpg.Connection, project) -> None:
+async def test_a_rebuilt_build_has_the_same_documents_facts_and_summaries(connection, project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuild, "CHUNK", 5)
     teller = history(21, customers=25)
     await project(teller.told)
     await composed(connection)

@@ -23,6 +23,7 @@ from crm_reporting.projecting import DOCUMENT, mark
 
 log = structlog.get_logger(__name__)
 
+CHUNK = 2_000  # events folded at a time, to the end of a document
 EVENTS_A_RANGE = 20_000  # of which a range's facts and documents fit in some 50 MB
 _BOUNDS = """
 select percentile_disc($1::float8[]) within group (order by customer_id)::text[] from (
@@ -97,8 +98,8 @@ async def _fold_range(connection: Connection, build: str, low: object, high: obj
 async def _customers(connection: Connection, low: object, high: object, target: int) -> AsyncIterator[list[asyncpg.Record]]:
     """The journal's rows, some thousands at a time, never cutting a document's events in two."""
     held: list[asyncpg.Record] = []
-    async for row in connection.cursor(_RANGE, low, high, target, prefetch=2_000):
-        if len(held) >= 2_000 and (row["customer_id"], row["source"]) != (held[-1]["customer_id"], held[-1]["source"]):
+    async for row in connection.cursor(_RANGE, low, high, target, prefetch=CHUNK):
+        if len(held) >= CHUNK and (row["customer_id"], row["source"]) != (held[-1]["customer_id"], held[-1]["source"]):
             yield held
             held = []
         held.append(row)

@@ -16,7 +16,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 @settings(max_examples=400, deadline=None)
 @given(TEXT)
-@example("ﷺ ﻼ ẞ ǰ İ ΐ ﬃ ㎏ ½ ͅ")
+@example("ﷺ ﻼ ẞ ǰ İ ΐ ﬃ ㎏ ½ ͅ 𝐀 ℋ")
 @example("ئ\u0654ي\u0654ا\u0653")
 def test_folding_twice_changes_nothing(text: str) -> None:
     assert fold(fold(text)) == fold(text)
@@ -73,7 +73,7 @@ def test_folding_does_what_the_wire_format_says(sent: str, folded: str) -> None:
         ("national_id", ["0499370899", "۰۴۹۹۳۷۰۸۹۹", "049-937089-9"], "0499370899"),
         ("loyalty_card", ["AB 12-34", "ab۱۲۳۴"], "ab1234"),
         ("device", ["A1B2-C3", "a1b2-c3 "], "a1b2-c3"),
-        ("social", ["@Maryam_R", "maryam_r"], "maryam_r"),
+        ("social", ["@Maryam_R", "maryam_r", "@@maryam_r"], "maryam_r"),
     ],
 )
 def test_all_spellings_of_an_identifier_are_one(kind: Kind, spellings: list[str], normalised: str) -> None:
@@ -138,7 +138,7 @@ def test_another_countrys_ten_digits_need_no_iranian_check_digit() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.text("0123456789+-() ۰۱۲۳۴۵۶۷۸۹", max_size=20) | st.text(max_size=20),
+    st.text("0123456789", min_size=8, max_size=11) | st.from_regex(r"[A-Z]{3,9}@[a-zA-Z]{3,9}\.org", fullmatch=True) | st.text(max_size=20),
     st.sampled_from(["phone", "email", "national_id", "loyalty_card", "external", "device", "social"]),
 )
 def test_a_normalised_value_is_its_own_spelling(value: str, kind: Kind) -> None:

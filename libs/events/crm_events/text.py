@@ -17,9 +17,10 @@ SHORTEST_PREFIX, LONGEST_PREFIX = 3, 6
 
 def fold(text: str) -> str:
     """The form in which text is compared. `fold(fold(t)) == fold(t)`."""
-    while (folded := _fold_once(text)) != text:  # letters that only one step turns into letters of another (case, compatibility) settle in two or three rounds
-        text = folded
-    return folded
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    text = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", text)))
+    text = digits_as_ascii(_STRAY.sub("", text).translate(_LETTERS))
+    return " ".join(text.split())
 
 
 def digits_as_ascii(text: str) -> str:
@@ -52,10 +53,3 @@ def _terms(word: str) -> Iterator[str]:
     yield word
     for length in range(SHORTEST_PREFIX, min(LONGEST_PREFIX, len(word)) + 1):
         yield word[:length]
-
-
-def _fold_once(text: str) -> str:
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    text = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", text)))
-    text = digits_as_ascii(_STRAY.sub("", text).translate(_LETTERS))
-    return " ".join(text.split())

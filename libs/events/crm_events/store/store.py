@@ -21,11 +21,14 @@ from crm_events.sealing import open_tree, sealed_key_ids
 from crm_events.store.append import Append, Appended, Appender, HashedClaim, Part
 from crm_events.store.drafting import Draft, draft, stored_events
 from crm_events.store.loading import HISTORY, Fold, Loaded, Recorded, fact_of, recorded, refold
+from crm_events.store.loads import Loads
 from crm_events.store.locks import StreamLocks
 from crm_events.store.metrics import StoreMetrics
 from crm_events.topics import partition_of
 from crm_events.vault import Vault
 
+# Plans made while the tables are nearly empty stay for the connection's life: a scan that costs nothing then costs everything later.
+PLANNER = {"jit": "off", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 TRIES = 4  # the first and three more: as api.md promises before 409 `conflict`
 
 S = TypeVar("S")
@@ -83,7 +86,7 @@ class EventStore:
         self.source, self.pool, self.vault, self.metrics = source, pool, vault, metrics
         self._appender, self._index_key = appender, index_key
         self.folds = {aggregate.stream_type: Fold(aggregate) for aggregate in aggregates}
-        self._locks = StreamLocks()
+        self._locks, self._loads = StreamLocks(), Loads(pool)
 
     # -- commands
 
@@ -264,7 +267,7 @@ class EventStore:
         return await self.read(self.folds[kind].aggregate, stream_id) if kind else None
 
     async def _load(self, targets: Sequence[Target], command: UUID | None) -> tuple[datetime, bool, list[Loaded[Any]]]:
-        rows = await self.pool.fetch(_LOAD, [target.stream_id for target in targets], command)
+        rows = await self._loads.rows([target.stream_id for target in targets], command)
         loaded = []
         for target, row in zip(targets, rows, strict=True):
             fold, kind = self.folds[target.aggregate.stream_type], row["type"]
@@ -279,15 +282,6 @@ class EventStore:
                 state = await refold(self.pool, fold, target.stream_id, row["version"])
             loaded.append(Loaded(target.stream_id, state, row["version"], row["customer_id"], row["recorded_at"], row["position"]))
         return rows[0]["now"], rows[0]["known"], loaded
-
-
-_LOAD = """
-select date_trunc('milliseconds', clock_timestamp()) as now, exists (select 1 from commands c where c.command_id = $2) as known,
-  s.type, s.version, s.customer_id, s.position, s.recorded_at, s.state_rev, s.state
-from unnest($1::uuid[]) with ordinality i(id, ord)
-left join streams s on s.stream_id = i.id
-order by i.ord
-"""
 
 
 async def _keep_settings(_: asyncpg.Connection) -> None:
@@ -309,12 +303,12 @@ async def open_store(
     """A store with a pool of `readers` connections and one that appends. Raises OSError or asyncpg errors when the database is away."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
-            asyncpg.create_pool(database_url, min_size=1, max_size=readers, reset=_keep_settings, command_timeout=10, server_settings={"jit": "off"})
+            asyncpg.create_pool(database_url, min_size=1, max_size=readers, reset=_keep_settings, command_timeout=10, server_settings=PLANNER)
         )
         metrics = StoreMetrics(registry or CollectorRegistry())
 
         async def connect() -> asyncpg.Connection:
-            return await asyncpg.connect(database_url, timeout=5, server_settings={"jit": "off", "lock_timeout": "5s", "statement_timeout": "8s"})
+            return await asyncpg.connect(database_url, timeout=5, server_settings=PLANNER | {"lock_timeout": "5s", "statement_timeout": "8s"})
 
         appender = Appender(connect, metrics, on_commit)
         stack.push_async_callback(appender.close)

@@ -1,5 +1,6 @@
 """How would a help desk's screen talk to the tickets service?"""
 
+import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,12 @@ class Desk:
 
     async def put(self, path: str, body: Any, **more: Any) -> httpx2.Response:
         return await self.send("PUT", path, body, **more)
+
+    async def commands(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        known = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/x-ndjson"}
+        answer = await self.http.post("/v1/commands", content="".join(json.dumps(line) + "\n" for line in lines), headers=known)
+        assert answer.status_code == 200, answer.text
+        return [json.loads(line) for line in answer.text.splitlines()]
 
     async def category(self, **fields: Any) -> str:
         """A category with a calendar and a policy of its own."""

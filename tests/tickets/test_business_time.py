@@ -53,6 +53,8 @@ def test_business_time_is_the_number_of_minutes_the_wall_clock_shows_open(plan: 
 
 @settings(max_examples=120, deadline=None)
 @given(plans(), st.integers(1, 1_500))
+@example((Calendar(BERLIN, (((540, 720),),) * 7), datetime(2024, 3, 4, 10, tzinfo=UTC), datetime(2024, 3, 4, 10, tzinfo=UTC)), 60)
+@example((Calendar(BERLIN, (((0, 1440),),) * 7), datetime(2024, 3, 4, 10, tzinfo=UTC), datetime(2024, 3, 4, 10, tzinfo=UTC)), 840)
 def test_a_target_is_due_at_the_first_moment_it_is_used_up(plan: tuple[Calendar, datetime, datetime], minutes: int) -> None:
     calendar, start, _ = plan
     if not any(calendar.week):
@@ -98,4 +100,5 @@ def test_midnight_may_be_written_as_the_end_of_the_day() -> None:
 
 def test_without_a_calendar_every_second_counts() -> None:
     assert business_seconds(ALWAYS, berlin("2024-03-01T16:30"), berlin("2024-03-04T09:30")) == 65 * 3600
+    assert next_opening(ALWAYS, berlin("2024-03-02T03:00")) == berlin("2024-03-02T03:00")
     assert due(ALWAYS, berlin("2024-03-30T12:00"), 86_400) == berlin("2024-03-31T13:00")  # the night of summer time has 23 hours

@@ -4,7 +4,12 @@ import asyncio
 import uuid
 from typing import Any
 
+import httpx2
+from crm_chassis.issuer import EVERYTHING, Issuer
 from crm_events.store.store import EventStore
+from crm_events.store.verify import verify
+from crm_tickets.app import tickets_app
+from crm_tickets.settings import TicketsSettings
 from problem_asserts import problem
 from tickets_client import Desk, ok
 
@@ -284,9 +289,45 @@ async def test_a_read_that_knows_the_version_is_spared_the_body(desk: Desk) -> N
     assert answer.status_code == 304
 
 
-async def test_the_rows_are_the_fold_of_their_events(desk: Desk, store: EventStore) -> None:
-    from crm_events.store.verify import verify
+async def test_a_log_of_the_past_is_filled_in_once_however_often_it_is_sent(desk: Desk, store: EventStore) -> None:
+    category, lines = await desk.category(valid_from="2010-01-01T00:00:00Z"), list[dict[str, Any]]()
+    for number in range(3):
+        ticket = {"ticket_id": str(uuid.uuid4())}
+        opening = {"id": ticket["ticket_id"], "customer_id": str(uuid.uuid4()), "kind": "request", "channel": "phone", "subject": "s", "text": "t"}
+        opening |= {"priority": "normal", "category": category, "author": {"kind": "system"}, "occurred_at": "2012-10-09T14:50:17+02:00"}
+        for operation, path, body in (
+            ("openTicket", {}, opening),
+            ("assignTicket", ticket, {"agent_id": "value-1", "occurred_at": "2012-10-09T14:51:01+02:00"}),
+            ("resolveTicket", ticket, {"resolution": "r", "agent_id": "value-1", "occurred_at": "2012-10-10T11:50:17+02:00"}),
+            ("closeTicket", ticket, {"occurred_at": "2012-11-09T12:54:39+01:00"}),
+        ):
+            lines.append({"operation": operation, "key": f"log-{category}-{number}-{operation}", "path": path, "body": body})
+    first, count = await desk.commands(lines), await store.pool.fetchval("select count(*) from events")
+    again = await desk.commands(lines)
+    assert [line["status"] for line in first] == [line["status"] for line in again] == [201, 200, 200, 200] * 3
+    assert await store.pool.fetchval("select count(*) from events") == count
+    shown = first[-1]["body"]
+    assert (shown["status"], shown["first_response_at"], shown["resolved_at"]) == ("closed", None, "2012-10-10T09:50:17.000Z")
+    assert [(clock["metric"], clock["state"], clock["elapsed_minutes"]) for clock in shown["clocks"]] == [("resolution", "met", 300)]
 
+
+async def test_the_timer_writes_what_time_has_broken(tickets_settings: TicketsSettings, issuer: Issuer) -> None:
+    app = tickets_app(tickets_settings.model_copy(update={"timer": True}))
+    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://tickets-3") as http:
+        desk = Desk(http, issuer, issuer.token(EVERYTHING))
+        always = {"time_zone": "UTC", "week": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}}
+        name = uuid.uuid4().hex
+        ok(await desk.put(f"/v1/calendars/{name}", always))
+        ok(await desk.put(f"/v1/sla-policies/{name}", {"rank": 0, "when": {"categories": [name]}, "targets": {"first_reply": 0}, "calendar": name}))
+        ticket = await desk.opened(category=name)
+        written = "select metadata ->> 'actor' from events where stream_id = $1 and type = 'sla.clock_breached'"
+        async with asyncio.timeout(20):
+            while (actor := await app.state.store.pool.fetchval(written, uuid.UUID(ticket["id"]))) is None:
+                await asyncio.sleep(0.05)
+        assert actor == "timer" and (await desk.clock(ticket, "first_reply"))["state"] == "breached"
+
+
+async def test_the_rows_are_the_fold_of_their_events(desk: Desk, store: EventStore) -> None:
     ticket = await desk.opened(category=await desk.category())
     ok(await desk.say(ticket), 201)
     ok(await desk.say(ticket, kind="customer"), 201)

@@ -108,23 +108,14 @@ def _ahead(calendar: Calendar, start: int) -> Iterator[Span]:
 
 def _spans(calendar: Calendar, day: int) -> Iterator[Span]:
     """The open spans of a UTC day: within each stretch of one UTC offset the wall clock is plain arithmetic."""
-    merged: Span | None = None
     for start, end, offset in _stretches(calendar.zone, day):
         for local_day in range((start + offset) // DAY, (end - 1 + offset) // DAY + 1):
             on = date.fromordinal(_ORDINAL + local_day)
             for opens, closes in () if on in calendar.holidays else calendar.week[on.weekday()]:
                 a = max(start, local_day * DAY + opens * 60_000 - offset)
                 b = min(end, local_day * DAY + closes * 60_000 - offset)
-                if a >= b:
-                    continue
-                if merged and merged[1] == a:
-                    merged = (merged[0], b)
-                    continue
-                if merged:
-                    yield merged
-                merged = (a, b)
-    if merged:
-        yield merged
+                if a < b:
+                    yield a, b
 
 
 def _stretches(zone: ZoneInfo | None, day: int) -> Iterator[tuple[int, int, int]]:

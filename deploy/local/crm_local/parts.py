@@ -65,6 +65,9 @@ PARTS = (
     Part("composer", "reporting", "composer", 9005, "METRICS_PORT"),
 )
 
+# What a service does before its processes start. A read model that an older release folded is made again, compared and switched to.
+BEFORE_START = {"reporting": (("migrate",), ("rebuild", "--if-needed"))}
+
 
 def service(name: str) -> Service:
     """Return the service of that name."""

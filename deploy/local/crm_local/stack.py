@@ -15,7 +15,7 @@ from crm_local.addresses import Addresses
 from crm_local.failures import CannotStart
 from crm_local.kafka import Kafka
 from crm_local.keyring import keyring
-from crm_local.parts import PARTS, RECONCILER, SERVICES, VAULT, Part
+from crm_local.parts import BEFORE_START, PARTS, RECONCILER, SERVICES, VAULT, Part
 from crm_local.postgres import Postgres
 from crm_local.processes import Detached, alone
 from crm_local.room import require_folder
@@ -135,12 +135,15 @@ class Stack:
         part = next(part for part in PARTS if part.service == service)
         log = self.data_dir / "logs" / f"{service}-migrate.log"
         log.parent.mkdir(exist_ok=True)
-        done = subprocess.run(
-            [program(service), "migrate"], env=environment(part, around), cwd=self.data_dir, capture_output=True, text=True, stdin=subprocess.DEVNULL
-        )
-        log.write_text(done.stdout + done.stderr)
-        if done.returncode:
-            raise CannotStart(f"`{service} migrate` failed (exit code {done.returncode}), see {log}:\n{(done.stdout + done.stderr)[-2000:]}")
+        log.write_text("")
+        for words in BEFORE_START.get(service, (("migrate",),)):
+            done = subprocess.run(
+                [program(service), *words], env=environment(part, around), cwd=self.data_dir, capture_output=True, text=True, stdin=subprocess.DEVNULL
+            )
+            with log.open("a") as file:
+                file.write(done.stdout + done.stderr)
+            if done.returncode:
+                raise CannotStart(f"`{service} {' '.join(words)}` failed (exit code {done.returncode}), see {log}:\n{(done.stdout + done.stderr)[-2000:]}")
 
 
 def _each(act: Callable[[T], None], over: Sequence[T]) -> None:

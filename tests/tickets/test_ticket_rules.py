@@ -118,6 +118,14 @@ def test_closed_refuses_all_but_reopening_and_rating(story: Tell) -> None:
     rejected("reply-first", lambda: told.resolve("2024-03-04T13:30"))
 
 
+def test_a_customers_reopening_awaits_a_reply_and_our_own_does_not(story: Tell) -> None:
+    for cause, metrics in (("agent", ["resolution"]), ("customer", ["resolution", "next_reply"])):
+        told = story(WORKDAY)
+        told.open("2024-03-04T09:00", author_kind="agent")
+        told.resolve("2024-03-04T10:00")
+        assert [event.metric for event in told.reopen("2024-03-04T11:00", cause) if isinstance(event, SlaClockStarted)] == metrics
+
+
 def test_a_rating_is_asked_of_what_was_resolved_and_the_newest_counts(story: Tell) -> None:
     told = story()
     told.open("2024-03-04T09:00", author_kind="agent")
@@ -125,10 +133,11 @@ def test_a_rating_is_asked_of_what_was_resolved_and_the_newest_counts(story: Tel
     told.resolve("2024-03-04T10:00")
     assert kinds(told.rate("2024-03-05T10:00", 2, effort=6)) == [TicketCsatGiven, TicketEffortGiven]
     assert told.rate("2024-03-05T11:00", 2, effort=6) == []
+    told.rate("2024-03-06T11:00", 3, comment="better")
     told.rate("2024-03-04T11:00", 5)
     scores = [(fact.event.revision, fact.event.score, fact.occurred_at) for fact in told.facts(TicketCsatGiven)]
-    assert scores == [(1, 2, berlin("2024-03-05T10:00")), (2, 5, berlin("2024-03-04T11:00")), (3, 2, berlin("2024-03-05T10:00"))]
-    assert told.ticket.rating is not None and told.ticket.rating.score == 2
+    assert scores[1:] == [(2, 3, berlin("2024-03-06T11:00")), (3, 5, berlin("2024-03-04T11:00")), (4, 3, berlin("2024-03-06T11:00"))]
+    assert told.ticket.rating is not None and (told.ticket.rating.score, told.ticket.rating.comment) == (3, "better")
 
 
 def test_an_id_is_opened_once_and_nothing_happens_to_a_ticket_that_is_not_there(story: Tell) -> None:
@@ -140,7 +149,8 @@ def test_an_id_is_opened_once_and_nothing_happens_to_a_ticket_that_is_not_there(
         told.open("2024-03-04T09:00")
     with pytest.raises(Invalid):
         told.say("2024-03-04T08:00")
-    assert told.say("2024-03-04T08:58") and told.events[-1].occurred_at == berlin("2024-03-04T09:00")
+    told.say("2024-03-04T08:58")
+    assert [fact.occurred_at for fact in told.facts(TicketMessageAdded)] == [berlin("2024-03-04T09:00")]
 
 
 # -- bounds

@@ -7,6 +7,7 @@ from crm_events.language.sla import (
     SlaConditions,
 )
 from crm_events.language.tickets import (
+    TicketAssigned,
     TicketFirstResponseMade,
     TicketMessageAdded,
     TicketRemeasured,
@@ -92,3 +93,20 @@ def test_a_late_priority_is_overruled_by_the_newer_one(story: Tell) -> None:
     assert told.ticket.standing().priority == "low"
     [breach] = told.facts(SlaClockBreached)
     assert (breach.event.target_minutes, breach.occurred_at) == (15, berlin("2024-03-04T09:15"))
+
+
+def test_a_breach_told_already_is_not_forgotten_when_something_else_is_told_late(story: Tell) -> None:
+    told = story(WORKDAY)
+    told.open("2024-03-04T09:00")
+    told.wait("2024-03-04T11:00")
+    assert kinds(told.assign("2024-03-04T09:10", "ann")) == [TicketAssigned, TicketStatusChanged]
+    assert told.clock("first_reply").state == "breached"
+
+
+def test_a_promise_found_to_hold_from_earlier_on_is_the_same_promise(story: Tell) -> None:
+    told = story(policy(when=SlaConditions(categories=("billing",))))
+    told.open("2024-03-04T09:00")
+    told.categorise("2024-03-04T09:40", "billing")
+    told.categorise("2024-03-04T09:20", "billing")
+    [clock] = told.ticket.clocks
+    assert (clock.state, clock.started_at, clock.due_at) == ("running", berlin("2024-03-04T09:20"), berlin("2024-03-04T10:00"))

@@ -58,7 +58,7 @@ from crm_tickets.steps import (
 from crm_tickets.told import Attempt, Effort, FirstResponse, Opening, Rating, figures, rated
 
 BY_MESSAGE = ("next_reply", "update")  # metrics with a clock for each message
-MESSAGES = 80  # message steps kept; older ones are dropped once answered, and a fact as late as that is recorded but judged no more
+MESSAGES = 80  # message steps kept; older ones are dropped once answered; a question as late as that is recorded, its wait judged no more
 NEVER = 253_402_300_799_999  # the year 9999: sorts last
 
 
@@ -189,8 +189,6 @@ def _with_message(ticket: Ticket, event: TicketMessageAdded, at: datetime) -> Ti
     ours = event.author_kind == "agent" and event.visibility == "public"
     if event.author_kind != "customer" and not ours:
         return ticket  # a colleague's note and a machine's words answer nothing and ask nothing
-    if ticket.page_from is not None and at < ticket.page_from:
-        return replace(ticket, dropped_replies=ticket.dropped_replies + ours)
     step: Step = Answered(at, event.message_id, event.author_id, event.channel) if ours else Asked(at, event.message_id)
     return _bounded(with_step(ticket, step))
 

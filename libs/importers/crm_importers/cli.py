@@ -22,7 +22,7 @@ from crm_importers.tally import Refusal, Tally
 
 app = typer.Typer(help="Bring customers, tickets and purchases in, through the public bulk API.", no_args_is_help=True, pretty_exceptions_enable=False)
 CONSOLE = Console(stderr=True)
-SCREEN = Console(width=None if sys.stdout.isatty() else 120)
+SCREEN = Console(width=None if sys.stdout.isatty() else 124)
 Customers = Annotated[int, typer.Option(min=1, max=9_999, help="How many.")]
 Seed = Annotated[int, typer.Option(min=0, max=999, help="Which company.")]
 File = Annotated[Path, typer.Argument(help="Plain, or packed as .gz.")]

@@ -26,7 +26,7 @@ def contact(company: Company, who: Person) -> Iterator[Command]:
     body: dict[str, Any] = {
         "id": who.id, "kind": who.kind, "name": name, "type": actual, "roles": ["buyer"] if who.kind == "organisation" else ["buyer", "consumer"],
         "identifiers": [{"kind": "email", "value": f"{who.mailbox}@{DOMAIN}"}, {"kind": "phone", "value": who.phone}], "language": who.language,
-        "time_zone": "Asia/Tehran" if who.language == "fa" else "Europe/London",
+        "time_zone": "Asia/Tehran" if who.language == "fa" else "America/New_York",
         "source": {"system": chance.choice(("web", "shop", "fair", "referral")), "reference": f"c-{company.seed}-{who.index}"},
         "occurred_at": instant(who.joined),
     }  # fmt: skip
@@ -68,7 +68,7 @@ def _consent(company: Company, who: Person, purpose: str, channel: str, body: di
 def _preferences(company: Company, who: Person) -> Iterator[Command]:
     chance = company.random(who.index, "preference")
     if who.index == 0 or chance.random() < 0.5:
-        zone = "Asia/Tehran" if who.language == "fa" else "Europe/London"
+        zone = "Asia/Tehran" if who.language == "fa" else "America/New_York"
         days = ["sat", "sun", "mon", "tue", "wed"] if who.language == "fa" else ["mon", "tue", "wed", "thu", "fri"]
         body = {
             "channel": chance.choice(("email", "sms", "phone")), "language": who.language, "frequency_cap": {"count": chance.randrange(1, 5), "per_days": 30},

@@ -73,10 +73,10 @@ def person(company: Company, index: int) -> Person:
 
 
 def _phone(company: Company, index: int, language: str) -> str:
-    """Ranges that are not given to anybody: in Iran 0999, in Great Britain 07700 900 and what follows. Half of the Persian ones are in Persian digits."""
-    number = (company.seed * 1_000 + index) % 10_000_000
+    """Made up: English ones from the numbers kept for fiction, 555-0100 to 0199 of every area. Half of the Persian ones are in Persian digits."""
+    number = company.seed * 10_000 + index
     if language == "en":
-        return f"+44 7700 9{number % 100_000:05d}"
+        return f"+1 {200 + number // 100 % 800} 555 01{number % 100:02d}"
     text = f"0999 {number // 10_000:03d} {number % 10_000:04d}"
     return names.in_persian_digits(text) if index % 2 == 0 else text
 

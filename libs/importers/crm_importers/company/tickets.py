@@ -80,7 +80,7 @@ def _first(company: Company) -> list[_Course]:
         _Course("question", "normal", end - 400 * day, hour, False, 5 * hour, 5),
         _Course("complaint", "high", end - 120 * day, 50 * hour, True, 9 * day, 2),
         _Course("incident", "urgent", end - 30 * day, hour / 2, False, 4 * hour, 5),
-        _Course("request", "normal", end - 10 * hour, hour / 2, False, None, None),
+        _Course("request", "normal", end - 16 * hour, hour / 2, False, None, None),
     ]
 
 

@@ -12,7 +12,7 @@ def duplicate(company: Company, who: Person) -> Iterator[Command]:
     """The second contact: another address, one message; the name as it is written, while the first came from another keyboard."""
     twin, at = company.id(who.index, "duplicate"), company.end - timedelta(days=45)
     body = {
-        "id": twin, "kind": "person", "name": who.name, "language": who.language,
+        "id": twin, "kind": "person", "type": "external_actual", "name": who.name, "language": who.language,
         "identifiers": [{"kind": "email", "value": f"{who.mailbox}.work@{DOMAIN}"}], "source": {"system": "fair"}, "occurred_at": instant(at),
     }  # fmt: skip
     yield creation("contacts", "registerContact", body, ("company", company.seed, who.index, "duplicate"))

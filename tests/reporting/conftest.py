@@ -1,20 +1,33 @@
 """Where do reporting's tests get a migrated database with an empty build from, and how are events told to it?"""
 
 import asyncio
+import base64
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import asyncpg
+import httpx2
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from crm_chassis.migrating import upgrade
+from contacts_client import Api
+from crm_chassis.issuer import EVERYTHING, Issuer
+from crm_chassis.migrating import upgrade, upgrade_vault
 from crm_events.consuming.record import Record
 from crm_events.topics import PARTITIONS, SOURCES
+from crm_events.vault import LocalVault
+from crm_reporting.app import reporting_app
 from crm_reporting.builds import ensure_first
 from crm_reporting.metrics import ProjectorMetrics
 from crm_reporting.projector import Projector
+from crm_reporting.settings import ReportingSettings
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from reporting_story import Story
+
+KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 async def prepared(url: str) -> None:
@@ -84,3 +97,45 @@ class Projecting:
 @pytest.fixture
 def project(connection: asyncpg.Connection) -> Projecting:
     return Projecting(connection)
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
+    return Issuer(Path(tmp_path_factory.mktemp("issuer")))
+
+
+@pytest.fixture(scope="session")
+async def vault_url(databases: Any) -> AsyncIterator[str]:
+    url = await databases.create()
+    await upgrade_vault(url)
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture
+def settings(reporting: str, vault_url: str, issuer: Issuer) -> ReportingSettings:
+    """How the API of this test's database is set up; nothing but the tests' servers is looked for."""
+    known = {"database_url": reporting, "vault_database_url": vault_url, "master_key": KEY, "index_key": KEY, "auth_jwks": str(issuer.jwks)}
+    return ReportingSettings(**known, relay=False, timer=False, follow=False, kafka_bootstrap_servers="127.0.0.1:1")
+
+
+@pytest.fixture
+async def app(settings: ReportingSettings) -> AsyncIterator[FastAPI]:
+    """The API, running."""
+    made = reporting_app(settings)
+    async with made.router.lifespan_context(made):
+        yield made
+
+
+@pytest.fixture
+async def api(app: FastAPI, issuer: Issuer) -> AsyncIterator[Api]:
+    """A client of it with every scope."""
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://reporting") as http:
+        yield Api(http, issuer, issuer.token(EVERYTHING))
+
+
+@pytest.fixture
+async def story(connection: asyncpg.Connection, project: "Projecting", vault_url: str) -> AsyncIterator[Story]:
+    """Tells this test's customers' touchpoints."""
+    async with asyncpg.create_pool(vault_url, min_size=0, max_size=2) as pool:
+        yield Story(connection, project, LocalVault(pool, bytes(range(32))))

@@ -121,8 +121,8 @@ def expected(loop: Loop) -> dict[str, tuple[float | None, float, float]]:
             spaced.append((at - before[root]).total_seconds() / 86400)
         before[root] = at
     present = {loop.root(t.customer) for t in loop.of(InteractionRecorded, TicketMessageAdded, TicketOpened) if TO - W < t.at < TO} | set(times)
-    csat = loop.last(loop.of(TicketCsatGiven), lambda t: t.stream, lambda t: t.event.revision)
-    replies = [t.event.business_seconds / 60 for t in loop.last(loop.of(TicketFirstResponseMade), lambda t: t.stream, lambda t: t.event.revision)]
+    csat = loop.last(loop.of(TicketCsatGiven), lambda t: t.stream, lambda t: (t.event.revision, t.position))
+    replies = [t.event.business_seconds / 60 for t in loop.last(loop.of(TicketFirstResponseMade), lambda t: t.stream, lambda t: (t.event.revision, t.position))]
     solved: dict[uuid.UUID, Told] = {}
     for t in loop.here(TicketResolved):
         if t.stream not in solved or (t.event.attempt, t.event.revision) > (solved[t.stream].event.attempt, solved[t.stream].event.revision):
@@ -231,7 +231,7 @@ async def test_the_evidence_names_every_event_that_was_counted_and_no_other(conn
         assert all(row["occurred_at"] for row in seen)
     counted, _ = await evidence(connection, "b1", asked("csat"), None, 200)
     loop = Loop(teller)
-    scores = loop.last(loop.of(TicketCsatGiven), lambda t: t.stream, lambda t: t.event.revision)
+    scores = loop.last(loop.of(TicketCsatGiven), lambda t: t.stream, lambda t: (t.event.revision, t.position))
     assert {row["event_id"] for row in counted} == {str(t.id) for t in scores}
 
 

@@ -1,116 +1,20 @@
 """Do the reads answer what was projected: now, then, listed, found, streamed, and only to those who may see it?"""
 
 import asyncio
-import base64
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import asyncpg
-import httpx2
-import pytest
 from contacts_client import Api, ok, problem
-from crm_chassis.issuer import EVERYTHING, Issuer
-from crm_chassis.migrating import upgrade_vault
 from crm_events import token
-from crm_events.consuming.offsets import OFFSETS
 from crm_events.event import utc_text
-from crm_events.language.contacts import ContactAbsorbed, ContactMerged, ContactRegistered, InteractionRecorded, PrivacyErasureRequested
-from crm_events.language.loyalty import Line, MemberEnrolled, TransactionRecorded
+from crm_events.language.contacts import PrivacyErasureRequested
 from crm_events.language.tickets import TicketOpened
-from crm_events.sealing import seal
-from crm_events.topics import SOURCES, partition_of
-from crm_events.vault import LocalVault
-from crm_reporting.app import reporting_app
-from crm_reporting.composer import compose_next
-from crm_reporting.index import index_next
-from crm_reporting.settings import ReportingSettings
-from telling import START, Teller
+from crm_events.topics import partition_of
+from reporting_story import Story
+from telling import START
 
-KEY = base64.b64encode(bytes(range(32))).decode()
 NOW = START + timedelta(days=1)
-
-
-@pytest.fixture(scope="session")
-def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
-    return Issuer(Path(tmp_path_factory.mktemp("issuer")))
-
-
-@pytest.fixture(scope="session")
-async def vault_url(databases: Any) -> AsyncIterator[str]:
-    url = await databases.create()
-    await upgrade_vault(url)
-    yield url
-    await databases.drop(url)
-
-
-@pytest.fixture
-async def api(reporting: str, vault_url: str, issuer: Issuer) -> AsyncIterator[Api]:
-    settings = ReportingSettings(
-        database_url=reporting, vault_database_url=vault_url, master_key=KEY, index_key=KEY, auth_jwks=str(issuer.jwks), relay=False, timer=False
-    )
-    app = reporting_app(settings)
-    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://reporting") as http:
-        yield Api(http, issuer, issuer.token(EVERYTHING))
-
-
-class Story:
-    """Tells events and projects them; moves the offsets as the consumer would."""
-
-    def __init__(self, connection: asyncpg.Connection, project: Any, vault: LocalVault) -> None:
-        self.connection, self.project, self.vault, self.teller = connection, project, vault, Teller()
-
-    async def sealed(self, customer: uuid.UUID, text: str, field: str) -> str:
-        key = (await self.vault.keys_for_writing([customer]))[customer]
-        return seal(text, key_id=key.id, key=key.cipher, event_id=uuid.uuid4(), field=field)
-
-    async def tell(self, event: Any, customer: uuid.UUID, **fields: Any) -> str:
-        record = self.teller.tell(event, customer, **fields)
-        await self.project([record])
-        await self.connection.execute(
-            "insert into offsets (consumer, topic, partition, source, next, last) values ('reporting', $1, $2, $3, 1, $4) "
-            "on conflict (consumer, topic, partition) do update set last = excluded.last",
-            SOURCES[record.source], record.partition, record.source, record.position,
-        )  # fmt: skip
-        return token.encode(record.source, {record.partition: record.position})
-
-    async def person(self, name: str = "مریم رضایی", **fields: Any) -> uuid.UUID:
-        customer = uuid.uuid4()
-        sealed = await self.sealed(customer, name, "name")
-        await self.tell(ContactRegistered(kind="person", name=sealed, contact_type="external_actual", roles=("buyer",)), customer, **fields)
-        return customer
-
-    async def call(self, customer: uuid.UUID, direction: str = "inbound", **fields: Any) -> str:
-        text = await self.sealed(customer, "راز", "text")
-        made = InteractionRecorded(interaction_id=uuid.uuid4(), channel="phone", direction=direction, conversation_id=customer, text=text)
-        return await self.tell(made, customer, stream=uuid.uuid4(), **fields)
-
-    async def buy(self, customer: uuid.UUID, price: int) -> None:
-        line = Line(line=1, sku="s", category="tea", quantity=1, list_price=price, paid_price=price)
-        sale, member = uuid.uuid4(), uuid.uuid4()
-        await self.tell(MemberEnrolled(), customer, stream=member)
-        sold = TransactionRecorded(transaction_id=sale, member_id=member, document=str(sale), channel="web", currency="EUR", lines=(line,))
-        await self.tell(sold, customer, stream=sale)
-
-    async def merge(self, survivor: uuid.UUID, absorbed: uuid.UUID) -> None:
-        merge = uuid.uuid4()
-        await self.tell(ContactMerged(merge_id=merge, survivor_id=survivor, cause="manual", evidence=()), absorbed)
-        await self.tell(ContactAbsorbed(merge_id=merge, absorbed_id=absorbed), survivor)
-
-    async def composed(self) -> None:
-        while await compose_next(self.connection, "b1"):
-            pass
-        while await index_next(self.connection, self.vault, bytes(range(32))):
-            pass
-
-
-@pytest.fixture
-async def story(connection: asyncpg.Connection, project: Any, vault_url: str, reporting: str) -> AsyncIterator[Story]:
-    await connection.execute(OFFSETS)
-    async with asyncpg.create_pool(vault_url, min_size=0, max_size=2) as pool:
-        yield Story(connection, project, LocalVault(pool, bytes(range(32))))
 
 
 async def test_the_view_joins_what_three_services_told(api: Api, story: Story) -> None:

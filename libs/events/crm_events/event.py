@@ -18,7 +18,7 @@ class Personal:
 
 def utc_text(moment: datetime) -> str:
     """RFC 3339, UTC, milliseconds, `Z`: the only form in which a time is written."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"  # strftime writes the year 800 with three digits
 
 
 def _no_nul(text: str) -> str:

@@ -1,6 +1,5 @@
 """What is the reporting service made of? Reads over the projection, its own small store of inputs, and the waiting for writes."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +9,7 @@ import asyncpg
 from crm_chassis.background import running
 from crm_chassis.chassis import Chassis
 from crm_chassis.writer import writer_app
+from crm_events.refusals import Unavailable
 from crm_events.store.store import EventStore
 from fastapi import FastAPI
 
@@ -17,8 +17,9 @@ from crm_reporting import builds, customers_api, inputs_api, kpis_api, listing_a
 from crm_reporting.applied import Applied
 from crm_reporting.audit import Audit
 from crm_reporting.clusters import members, roots
-from crm_reporting.connecting import PLANNER
+from crm_reporting.connecting import PATIENCE, PLANNER
 from crm_reporting.inputs import AGGREGATES
+from crm_reporting.own_process import OwnProcesses
 from crm_reporting.projector_process import GROUP
 from crm_reporting.reading import Reader
 from crm_reporting.rfm import Scores
@@ -26,6 +27,8 @@ from crm_reporting.settings import ReportingSettings
 
 VIEWERS, WIDE = 6, 4  # connections for reads of one customer, and for lists and figures: a slow figure never keeps a view waiting
 WIDE_SECONDS = 30.0
+# A figure's best plan depends on its period; and a drain, which runs here, must not hold a customer's lock in a frozen process.
+WIDELY = {"jit": "off", "plan_cache_mode": "force_custom_plan", **PATIENCE}
 
 ROUTERS = tuple(each.router for each in (listing_api, stream_api, customers_api, kpis_api, inputs_api, operations_api))
 
@@ -40,6 +43,7 @@ def reporting_app(settings: ReportingSettings) -> FastAPI:
         routers=ROUTERS,
         cluster=_cluster,
         beside=_reads,
+        connections=VIEWERS + WIDE + 1,
     )
 
 
@@ -49,13 +53,18 @@ async def _reads(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     chassis: Chassis = app.state.chassis
     async with (
         asyncpg.create_pool(settings.database_url, min_size=1, max_size=VIEWERS, reset=_as_it_is, command_timeout=10, server_settings=dict(PLANNER)) as near,
-        asyncpg.create_pool(settings.database_url, min_size=0, max_size=WIDE, command_timeout=WIDE_SECONDS, server_settings={"jit": "off"}) as wide,
+        asyncpg.create_pool(settings.database_url, min_size=0, max_size=WIDE, command_timeout=WIDE_SECONDS, server_settings=WIDELY) as wide,
     ):
-        reader, applied, audit = Reader(near, Scores(wide)), Applied(settings.database_url, GROUP), Audit(near)
+        scores, processes = Scores(wide), OwnProcesses(settings)
+        reader, applied, audit = Reader(near, scores), Applied(settings.database_url, GROUP), Audit(near)
         chassis.health.add("view", lambda: _built(reader))
         chassis.health.add("applied", lambda: _listens(applied))
         async with running({"applied": applied.run, "audit": audit.run}):
-            yield {"reader": reader, "applied": applied, "audit": audit, "wide": wide, "rebuilds": set()}
+            try:
+                yield {"reader": reader, "applied": applied, "audit": audit, "wide": wide, "processes": processes}
+            finally:
+                await processes.close()
+                await scores.close()
 
 
 async def _as_it_is(_: asyncpg.Connection) -> None:
@@ -63,19 +72,20 @@ async def _as_it_is(_: asyncpg.Connection) -> None:
 
 
 async def _built(reader: Reader) -> str | None:
-    async with reader.pool.acquire() as connection:
-        found = await builds.mine(connection, "active")
-    return None if found else "no build of this version is active: reporting rebuild"
+    try:
+        await reader.build(again=True)
+    except Unavailable:
+        return "no build of this version can be read: reporting rebuild"
+    return None
 
 
 async def _listens(applied: Applied) -> str | None:
-    await asyncio.sleep(0)
     return None if applied.alive else "does not hear of the projection"
 
 
 async def _cluster(store: EventStore, customer_id: UUID) -> set[UUID]:
     async with store.pool.acquire() as connection:
-        found = await builds.mine(connection, "active")
+        found = await builds.mine(connection, "active", "draining", "ready")
         if found is None:
             return set()
         root = (await roots(connection, found.name, [str(customer_id)]))[str(customer_id)]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from crm_chassis.answer import Answer
-from crm_chassis.body import Body, Resource
+from crm_chassis.body import Body, Moment, Resource
 from crm_chassis.call import Call, caller
 from crm_chassis.operations import command, query
 from crm_chassis.paging import PageOf, Paging
@@ -13,8 +13,9 @@ from crm_events.event import Code, Decimals, Instant, Money
 from crm_events.language.reference import Activity, CostRateSet, Driver, TargetScope, TargetSet
 from crm_events.language.words import Goal
 from crm_events.refusals import NotFound
+from crm_events.store.loading import Loaded
 from fastapi import APIRouter, Path, Security
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from crm_reporting.inputs import COST_RATES, TARGETS, CostRates, Targets, input_id, set_input
 
@@ -36,8 +37,8 @@ class CostRateBody(Body):
     category: Code | None = None
     delivery: Code | None = None
     goal: Goal | None = None
-    valid_from: AwareDatetime | None = None
-    valid_to: AwareDatetime | None = None
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
 
 
 class TargetBody(Body):
@@ -48,13 +49,14 @@ class TargetBody(Body):
     scope: TargetScope
     kpi: Code | None = None
     scope_id: Code | None = None
-    valid_from: AwareDatetime | None = None
-    valid_to: AwareDatetime | None = None
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
 
 
 class CostRateAnswer(Resource):
-    """The version that was set last."""
+    """The version that was set last, and when it was recorded."""
 
+    id: UUID
     name: str
     version: int
     activity: str
@@ -68,11 +70,13 @@ class CostRateAnswer(Resource):
     goal: str | None = None
     valid_from: Instant
     valid_to: Instant | None = None
+    recorded_at: Instant
 
 
 class TargetAnswer(Resource):
-    """The version that was set last."""
+    """The version that was set last, and when it was recorded."""
 
+    id: UUID
     name: str
     version: int
     value: str
@@ -82,6 +86,7 @@ class TargetAnswer(Resource):
     scope_id: str | None = None
     valid_from: Instant
     valid_to: Instant | None = None
+    recorded_at: Instant
 
 
 @router.put("/v1/cost-rates/{name}", **command(CostRateAnswer))
@@ -91,7 +96,7 @@ async def set_cost_rate(name: Name, body: CostRateBody, call: Admin) -> Answer:
     done = await call.store.handle(
         COST_RATES, input_id("cost_rate", name), call.command(body), lambda rates, now: set_input(rates.told, CostRateSet, content, now=now)
     )  # fmt: skip
-    return await call.answer(done, _newest(CostRateAnswer, done.part.state))
+    return await call.answer(done, _newest(CostRateAnswer, done.part))
 
 
 @router.get("/v1/cost-rates/{name}", **query(CostRateAnswer))
@@ -113,7 +118,7 @@ async def set_target(name: Name, body: TargetBody, call: Admin) -> Answer:
     done = await call.store.handle(
         TARGETS, input_id("target", name), call.command(body), lambda targets, now: set_input(targets.told, TargetSet, content, now=now)
     )
-    return await call.answer(done, _newest(TargetAnswer, done.part.state))
+    return await call.answer(done, _newest(TargetAnswer, done.part))
 
 
 @router.get("/v1/targets/{name}", **query(TargetAnswer))
@@ -132,15 +137,16 @@ def _told(body: Body) -> dict[str, Any]:
     return {name: getattr(body, name) for name in type(body).model_fields if getattr(body, name) is not None}
 
 
-def _newest(shape: type[Resource], versions: CostRates | Targets) -> Resource:
-    return shape(**versions.told[-1].model_dump())
+def _newest(shape: type[Resource], part: Loaded[Any]) -> Resource:
+    versions: CostRates | Targets = part.state
+    return shape(**versions.told[-1].model_dump(), id=part.stream_id, recorded_at=part.recorded_at)
 
 
 async def _show(call: Call, aggregate: Aggregate[Any, Any], stream_id: UUID, shape: type[Resource]) -> Answer:
     found = await call.store.read(aggregate, stream_id)
     if not found.version:
         raise NotFound("Nothing of this name was set.")
-    return await call.show(_newest(shape, found.state), version=found.version)
+    return await call.show(_newest(shape, found), version=found.version)
 
 
 async def _list(call: Call, paging: Paging, aggregate: Aggregate[Any, Any], shape: type[Resource]) -> Answer:
@@ -150,4 +156,4 @@ async def _list(call: Call, paging: Paging, aggregate: Aggregate[Any, Any], shap
     )
     ids = [row["stream_id"] for row in rows[: paging.limit]]
     found = await call.store.read_many(aggregate, ids)
-    return await call.page([_newest(shape, each.state) for each in found], [str(ids[-1])] if len(rows) > paging.limit else None, paging.limit)
+    return await call.page([_newest(shape, each) for each in found], [str(ids[-1])] if len(rows) > paging.limit else None, paging.limit)

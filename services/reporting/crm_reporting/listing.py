@@ -35,22 +35,32 @@ SEGMENTS = {
 }
 
 
+_HOLDERS = """
+select coalesce(m.root, t.customer_id) from terms t left join {build}.member m on m.customer_id = t.customer_id
+where t.hash = any({hashes}::bytea[]) group by 1 having count(distinct t.hash) = {number}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Filters, each None or empty = any. `open_tickets`: at least so many. `ids`: only these customers."""
+    """Filters, each None or empty = any. `open_tickets`: at least so many. `terms`: under whom all of these hashes are entered, over the ids of a customer."""
 
     segments: Sequence[str] = ()
     tiers: Sequence[str] = ()
     types: Sequence[str] = ()
     open_tickets: int | None = None
     sla_states: Sequence[str] = ()
-    ids: Sequence[str] | None = None
+    terms: Sequence[bytes] | None = None
 
 
 async def page(
     connection: asyncpg.Connection, build: str, wanted: Wanted, *, sort: str, descending: bool, after: Sequence[Any] | None, limit: int, now: datetime
 ) -> tuple[list[dict[str, Any]], list[Any] | None]:
-    """Summaries in order and the last one's key (None on the last page). `sort` is one of `SORTS`; ties go by customer id, in the same direction."""
+    """Summaries in order and the last one's key (None on the last page). `sort` is one of `SORTS`; ties go by customer id, in the same direction.
+
+    The key is values, not a place: it holds in whatever build, and rows that arrive or leave move no other. A row whose own value moves may be met twice or
+    missed; `customer_id` and `first_seen_at` hardly ever do.
+    """
     expression, direction, compare = SORTS[sort], "desc" if descending else "asc", "<" if descending else ">"
     kind: Literal["timestamptz", "uuid", "bigint"] = "timestamptz" if sort in _TIMES else "uuid" if sort == "customer_id" else "bigint"
     where = ["not erased", *(f"({SEGMENTS[segment]})" for segment in wanted.segments)]
@@ -65,8 +75,9 @@ async def page(
             where.append(f"{column} = any({told(list(words))}::text[])")
     if wanted.open_tickets is not None:
         where.append(f"open_tickets >= {told(wanted.open_tickets)}")
-    if wanted.ids is not None:
-        where.append(f"customer_id = any({told(list(wanted.ids))}::uuid[])")
+    if wanted.terms is not None:
+        hashes = sorted(set(wanted.terms))
+        where.append(f"customer_id in ({_HOLDERS.format(build=build, hashes=told(hashes), number=told(len(hashes)))})")
     if after is not None:
         where.append(f"({expression}, customer_id) {compare} ({told(str(after[0]))}::text::{kind}, {told(str(after[1]))}::text::uuid)")
     rows = await connection.fetch(
@@ -83,14 +94,3 @@ def _item(row: asyncpg.Record) -> dict[str, Any]:
     spend = {"amount": row["spend"], "currency": row["spend_currency"]} if row["spend_currency"] else None
     plain = {name: row[name] for name in row.keys() if name not in _TIMES and name not in ("spend_currency", "sort_key")}  # noqa: SIM118  a Record is no mapping
     return orjson.loads(orjson.dumps(plain | moments | {"spend": spend, "redacted": []}))  # type: ignore[no-any-return]
-
-
-async def holders(connection: asyncpg.Connection, build: str, hashes: Sequence[bytes]) -> list[str]:
-    """The canonical ids of the customers under whom all of these hashes are entered, over the members of each customer."""
-    rows = await connection.fetch(
-        f"select coalesce(m.root, t.customer_id)::text as root from terms t left join {build}.member m on m.customer_id = t.customer_id "
-        "where t.hash = any($1::bytea[]) group by 1 having count(distinct t.hash) = $2",
-        list(hashes),
-        len(set(hashes)),
-    )
-    return [row["root"] for row in rows]

@@ -1,7 +1,7 @@
 """Which routes list customers, and find one by a name or an identifier?"""
 
-import asyncio
 from typing import Annotated
+from uuid import UUID
 
 from crm_chassis.answer import Answer
 from crm_chassis.body import Body
@@ -15,18 +15,19 @@ from fastapi import APIRouter, Query, Security
 from pydantic import Field, model_validator
 
 from crm_reporting.answers import SummaryItem
+from crm_reporting.applied import COMPOSER, INDEX, Applied
 from crm_reporting.asking import misfit, words
+from crm_reporting.audit import note_access
 from crm_reporting.fresh import Freshness, wait_for_tokens
 from crm_reporting.index import WORD, scope, term
-from crm_reporting.listing import SEGMENTS, SORTS, Wanted, holders, page
+from crm_reporting.listing import SEGMENTS, SORTS, Wanted, page
 from crm_reporting.reading import Reader
+from crm_reporting.timeline import end
 
 router = APIRouter(tags=["customers"])
 Read = Annotated[Call, Security(caller, scopes=["reporting:read"])]
 Words = Annotated[str | None, Query(max_length=2000)]
-COMPOSE_WAIT = 2.0  # seconds a list waits for the composer, once the projector has come to the token
-
-_BEHIND = "select coalesce((select max(id) from journal), 0), (select cursor from {build}.composer)"
+PATIENCE = 10.0  # seconds a list waits for a connection
 
 
 class IdentifierAsked(Body):
@@ -67,7 +68,7 @@ async def list_customers(
         words(tier, "tier"),
         words(type, "type", allowed=("external_potential", "external_actual", "internal", "intermediary")),
         open_tickets,
-        words(sla_state, "sla_state", allowed=("running", "paused", "breached", "met")),
+        words(sla_state, "sla_state", allowed=("running", "paused", "breached")),
     )
     if sort.removeprefix("-") not in SORTS:
         raise misfit("sort", "unknown", f"Sort by one of: {', '.join(SORTS)}.")
@@ -83,30 +84,28 @@ async def lookup_customers(body: LookupBody, call: Read, paging: Paging) -> Answ
         hashes = [term(key, scope(found.kind, found.system), found.normalised)]
     else:
         hashes = [term(key, WORD, search_term(word)) for word in words_of(body.name or "")]
-    reader: Reader = call.state.reader
-    async with call.state.wide.acquire() as connection:
-        ids = await holders(connection, await reader.build(), hashes) if hashes else []
-    return await _page(call, paging, Wanted(ids=ids), "customer_id")
+    return await _page(call, paging, Wanted(terms=hashes), "customer_id") if hashes else await call.page([], None, paging.limit)
 
 
 async def _page(call: Call, paging: Paging, wanted: Wanted, sort: str) -> Answer:
-    fresh = await wait_for_tokens(call)
+    fresh = await _listed(call, await wait_for_tokens(call))
     reader: Reader = call.state.reader
     build = await reader.build()
-    async with call.state.wide.acquire() as connection:
-        if call.headers.get("Consistency-Token") and fresh.reached:
-            fresh = Freshness(await _composed(connection, build))
+    async with call.state.wide.acquire(timeout=PATIENCE) as connection:
         items, following = await page(
             connection, build, wanted, sort=sort.removeprefix("-"), descending=sort.startswith("-"), after=paging.after, limit=paging.limit, now=call.now
         )
+    if call.may_see_personal:
+        for item in items:
+            await note_access(call, UUID(item["customer_id"]))
     return await call.page(items, following, paging.limit, headers=fresh.headers())
 
 
-async def _composed(connection: object, build: str) -> bool:
-    """Wait until the composer has come to where the journal was when asked."""
-    journal, cursor = await connection.fetchrow(_BEHIND.format(build=build))  # type: ignore[attr-defined]
-    until = asyncio.get_running_loop().time() + COMPOSE_WAIT
-    while cursor < journal and asyncio.get_running_loop().time() < until:
-        await asyncio.sleep(0.01)
-        _, cursor = await connection.fetchrow(_BEHIND.format(build=build))  # type: ignore[attr-defined]
-    return bool(cursor >= journal)
+async def _listed(call: Call, fresh: Freshness) -> Freshness:
+    """A token's write is in the journal; a list shows it once the composer has come to where the journal is now, and a lookup once its terms are entered."""
+    if not fresh.wanted or not fresh.reached:
+        return fresh
+    applied: Applied = call.state.applied
+    reader: Reader = call.state.reader
+    indexed = max((position for (source, _), position in fresh.wanted.items() if source == "contacts"), default=0)
+    return await fresh.also(applied, {COMPOSER: await end(reader.pool), INDEX: indexed})

@@ -1,9 +1,12 @@
 """How far behind is the projection, and how far is a rebuild?"""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
+import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from crm_events.event import utc_text
 
@@ -21,9 +24,14 @@ from builds b left join rebuild_range r on r.build = b.build where b.build = $1 
 """
 
 
-async def lag(connection: asyncpg.Connection, consumer: str, bootstrap_servers: str) -> list[dict[str, Any]]:
-    """Per partition: events behind the log's end (None: the broker does not answer), and seconds since the last one taken where any wait."""
-    rows = await connection.fetch(_PLACES, consumer)
+async def places(connection: asyncpg.Connection, consumer: str) -> list[asyncpg.Record]:
+    """How far the projection is in every partition; for `lag`."""
+    return await connection.fetch(_PLACES, consumer)
+
+
+async def lag(rows: Sequence[asyncpg.Record], bootstrap_servers: str) -> list[dict[str, Any]]:
+    """Per partition: events behind the log's end (None: the broker does not answer), and seconds since the last one taken was recorded, where any wait
+    (None: none was taken yet). Asks the broker, for seconds where it is away: hold no connection meanwhile."""
     ends = await _ends([(row["topic"], row["partition"]) for row in rows], bootstrap_servers)
     return [
         {
@@ -32,7 +40,7 @@ async def lag(connection: asyncpg.Connection, consumer: str, bootstrap_servers: 
             "next": row["next"],
             "last": row["last"],
             "lag_events": behind,
-            "lag_seconds": None if behind is None else round(row["age"] or 0.0, 3) if behind else 0.0,
+            "lag_seconds": 0.0 if behind == 0 else None if behind is None or row["age"] is None else round(max(row["age"], 0.0), 3),
             "recorded_at": utc_text(row["recorded_at"]) if row["recorded_at"] else None,
             "broken": row["broken"],
         }
@@ -52,7 +60,9 @@ async def _ends(places: list[tuple[str, int]], bootstrap_servers: str) -> dict[t
     except Exception:  # noqa: BLE001  the figures are told without the broker's part; whatever it raised, it did not answer
         return {}
     finally:
-        await consumer.stop()
+        with suppress(Exception):  # of one that never came up
+            async with asyncio.timeout(BROKER_SECONDS):
+                await consumer.stop()
 
 
 async def rebuild_progress(connection: asyncpg.Connection, build: str) -> dict[str, Any] | None:
@@ -69,7 +79,7 @@ async def rebuild_progress(connection: asyncpg.Connection, build: str) -> dict[s
         "ranges_done": row["done"],
         "documents": row["documents"],
         "facts": row["facts"],
-        "compared": row["compared"],
+        "compared": orjson.loads(row["compared"]) if row["compared"] else None,
         "switched": row["state"] in ("active", "draining") and row["switched_at"] is not None,
         "reason": row["reason"],
         **moments,

@@ -1,24 +1,27 @@
 """What is known of this customer? One statement, one snapshot: the cluster, its documents and marks, and the build they come from."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import orjson
-from crm_events.event import utc_text
+from crm_events.lease import Connection
 from crm_events.refusals import Gone, NotFound, Unavailable
 
+from crm_reporting import builds
 from crm_reporting.clocks import Calendars
 from crm_reporting.clusters import cluster_then
 from crm_reporting.compose import SECTIONS, Cluster, compose, view
-from crm_reporting.definition import definition
 from crm_reporting.documents import SHAPES, decode
-from crm_reporting.entry import JOURNAL_COLUMNS, entry_of_row
-from crm_reporting.folding import fold_all
+from crm_reporting.entry import JOURNAL_COLUMNS
+from crm_reporting.folding import Fold, Folded, fold
+from crm_reporting.heard import Heard, heard_row
 from crm_reporting.rfm import Scores
 from crm_reporting.sections_service import calendars_named
 
@@ -37,7 +40,8 @@ down(id) as (
 marks as (select array_agg(distinct p.source) as sources from {build}.parked p where p.customer_id in (select id from down))
 select (select id from top)::text as root, down.id::text as member, d.source, d.doc, d.upto,
     to_char(d.recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as recorded_at,
-    (select sources from marks) as parked, (select build from builds where state = 'active') as active
+    (select sources from marks) as parked, (select state from builds where build = '{build}') as state,
+    exists (select from erased e where e.customer_id in (select id from down)) as erased
 from down left join {build}.document d on d.customer_id = down.id
 """
 _TWO_WAY = """
@@ -49,15 +53,24 @@ select avg((inbound and outbound)::int)::float as ratio from (
     where customer_id = any($1::uuid[]) and visibility = 'public' and occurred_at <= $2 and recorded_at <= $3 group by ticket_id) thread
 """
 _PAST = f"""
-select {JOURNAL_COLUMNS} from journal j where customer_id = any($1::uuid[]) and subject is not null and occurred_at <= $2 and recorded_at <= $3
+select {JOURNAL_COLUMNS}, false as left_out from journal j
+where customer_id = any($1::uuid[]) and subject is not null and occurred_at <= $2 and recorded_at <= $3
     and not exists (select from dropped x where x.source = j.source and x.position = j.position) order by source, position
 """
+_ERASED = "select true from erased where customer_id = any($1::uuid[]) limit 1"
 _CALENDARS = "select name, version, value from reference_input where kind = 'calendar' and (name, version) in (select * from unnest($1::text[], $2::int[]))"
+
+
+ASK = 1.0  # seconds a build's name is believed, by those who cannot see in their own statement that it was switched away from
+PIECE = 500  # events of the past folded between two turns of the loop: others wait no longer
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A customer as read. `upto`: per source the last event's (position, recorded_at); `at`: the moment the view is of; `known_at`: what was known."""
+    """A customer as read. `upto`: per source the last event's (position, recorded_at); `at`: the moment the view is of; `known_at`: what was known.
+
+    `follows`: the build is not the active one, for that is of another release; it may be a moment behind.
+    """
 
     build: str
     cluster: Cluster
@@ -65,7 +78,8 @@ class Known:
     parked: frozenset[str]
     at: datetime
     known_at: datetime
-    marks: tuple[tuple[str, str, int], ...]
+    there: bool
+    follows: bool = False
 
 
 class Reader:
@@ -73,24 +87,27 @@ class Reader:
 
     def __init__(self, pool: asyncpg.Pool, scores: Scores) -> None:
         self.pool, self._scores = pool, scores
-        self._build: str | None = None
+        self._build: tuple[str, float] | None = None
         self._calendars: dict[tuple[str, int], Mapping[str, Any]] = {}  # a version of a calendar never changes
 
     async def build(self, *, again: bool = False) -> str:
-        """The schema of the active build, if it is of this code's definition; Unavailable otherwise."""
-        if self._build is None or again:
-            self._build = await self.pool.fetchval("select build from builds where state = 'active' and definition = $1", definition())
-        if self._build is None:
-            raise Unavailable("The read model of this version is not built yet. Run `reporting rebuild`.", retry_after=10)
-        return self._build
+        """The schema to read: the active build if it is of this code's definition, else one of it that still follows. Unavailable where there is none."""
+        if self._build is None or again or time.monotonic() > self._build[1]:
+            async with self.pool.acquire() as connection:
+                found = await builds.mine(connection, "active", "draining", "ready")
+            if found is None:
+                raise Unavailable("The read model of this version is not built yet. Run `reporting rebuild`.", retry_after=10)
+            self._build = found.name, time.monotonic() + ASK
+        return self._build[0]
 
-    async def now(self, customer_id: UUID, now: datetime) -> Known:
-        """The customer as of now. NotFound when no source ever told of them, Gone when they were erased."""
+    async def now(self, customer_id: UUID, now: datetime, within: "Connection | None" = None) -> Known:
+        """The customer as of now. NotFound when no source ever told of them, Gone when they were erased. `within`: in this connection's snapshot."""
+        asks = within or self.pool
         build = await self.build()
-        rows = await self.pool.fetch(_NOW.format(build=build), customer_id)
-        if rows[0]["active"] != build:  # switched since this process last looked: ask once more, of the new one
+        rows = await asks.fetch(_NOW.format(build=build), customer_id)
+        if rows[0]["state"] != "active":  # switched since this process last looked: ask once more, of the new one
             build = await self.build(again=True)
-            rows = await self.pool.fetch(_NOW.format(build=build), customer_id)
+            rows = await asks.fetch(_NOW.format(build=build), customer_id)
         root = rows[0]["root"]
         members = [root, *sorted({row["member"] for row in rows} - {root})]
         found = [row for row in rows if row["source"] is not None]
@@ -99,22 +116,30 @@ class Reader:
             upto[row["source"]] = max(upto.get(row["source"], (0, "")), (row["upto"], row["recorded_at"]))
         cluster = compose(root, members, ((row["source"], decode(row["doc"])) for row in found))
         parked = frozenset(rows[0]["parked"] or ())
-        known = Known(build, cluster, upto, parked, now, now, tuple(sorted((row["member"], row["source"], row["upto"]) for row in found)))
-        return _there(known)
+        known = Known(build, cluster, upto, parked, now, now, bool(found), rows[0]["state"] != "active")
+        return _there(known, erased=rows[0]["erased"])
 
     async def then(self, customer_id: UUID, *, as_of: datetime, known_at: datetime) -> Known:
-        """The customer as they stood: only what had happened by `as_of`, of what was recorded by `known_at`. The same folds over the journal's rows."""
+        """The customer as they stood: only what had happened by `as_of`, of what was recorded by `known_at`. The same folds over the journal's rows.
+
+        Gone when they were erased since: nothing of the past is read of somebody who asked to be forgotten.
+        """
         build = await self.build()
+        documents: dict[Fold, Folded] = {}
+        parked: frozenset[Fold] = frozenset()
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             root, members = await cluster_then(connection, build, str(customer_id), as_of=as_of, known_at=known_at)
-            rows = await connection.fetch(_PAST, members, as_of, known_at)
-        folded = fold_all(entry_of_row(row) for row in rows)
+            erased = await connection.fetchval(_ERASED, [str(customer_id), *members])
+            async for heard in _pieces(connection, members, as_of, known_at):
+                change = fold(heard, documents, parked)
+                documents |= change.documents
+                parked |= change.marks.keys()
         upto: dict[str, tuple[int, str]] = {}
-        for (source, _), one in folded.items():
+        for (source, _), one in documents.items():
             upto[source] = max(upto.get(source, (0, "")), (one.upto, one.recorded_at))
-        cluster = compose(root, members, ((source, one.document) for (source, _), one in folded.items()))
-        marks = tuple(sorted((customer, source, one.upto) for (source, customer), one in folded.items()))
-        return _there(Known(build, cluster, upto, frozenset(), as_of, known_at, marks))
+        cluster = compose(root, members, ((source, one.document) for (source, _), one in documents.items()))
+        known = Known(build, cluster, upto, frozenset(source for source, _ in parked), as_of, known_at, bool(documents))
+        return _there(known, erased=bool(erased))
 
     async def shown(self, known: Known, fields: Iterable[str]) -> dict[str, Any]:
         """The unified view, its sections those asked for; sealed text left sealed."""
@@ -142,21 +167,27 @@ class Reader:
         return self._calendars
 
 
-def _there(known: Known) -> Known:
-    if known.cluster.erased:
+async def _pieces(connection: Connection, members: Iterable[str], as_of: datetime, known_at: datetime) -> AsyncIterator[list[Heard]]:
+    """The journal's rows of these ids, some at a time: neither memory nor the loop is one customer's alone."""
+    rows = connection.cursor(_PAST, members, as_of, known_at, prefetch=PIECE)
+    held: list[Heard] = []
+    async for row in rows:
+        held.append(heard_row(row))
+        if len(held) == PIECE:
+            yield held
+            held = []
+            await asyncio.sleep(0)
+    yield held
+
+
+def _there(known: Known, *, erased: bool) -> Known:
+    if erased or known.cluster.erased:
         raise Gone("This customer was erased.")
-    if not known.marks:
+    if not known.there:
         raise NotFound("No source has told of a customer of this id.")
     return known
 
 
-def etag(known: Known, sections: Mapping[str, Any], *asked: object) -> str:
-    """Names what is shown: the build, the members' documents, what was asked, and the day, or the minute while a service clock runs."""
-    moment = utc_text(known.at)[:16] if sections.get("service", {}).get("tickets") else utc_text(known.at)[:10]
-    seen = orjson.dumps([known.build, known.cluster.root, known.marks, sorted(known.parked), moment, [str(each) for each in asked]])
-    return blake2b(seen, digest_size=12).hexdigest()
-
-
-def milliseconds(moment: datetime) -> datetime:
-    """What the store keeps of a time."""
-    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+def etag(shown: Mapping[str, Any], *asked: object) -> str:
+    """Names what is shown, by its text: whatever moves it, an event, the clock or everybody else's purchases. `asked`: the question, and who may see."""
+    return blake2b(orjson.dumps([shown, [str(each) for each in asked]], option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()

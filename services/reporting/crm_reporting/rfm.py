@@ -15,12 +15,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
+import structlog
 
 from crm_reporting.roots import ROOTS_AT
 
 FEWEST = 500
-FRESH = 300.0  # seconds the live scale is used: it moves with the whole population, not with one purchase
+FRESH = 300.0  # seconds until the live scale is made again, beside the reads: it moves with the whole population, not with one purchase
 KEPT = 16  # scales of the past that stay in memory
+
+log = structlog.get_logger(__name__)
 
 _RECENT_DAYS = (365, 180, 90, 30)  # at most so many days: 2, 3, 4, 5
 _PURCHASES = (2, 3, 5, 10)  # at least so many: 2, 3, 4, 5
@@ -96,6 +99,11 @@ async def scale_of(connection: "asyncpg.Connection | asyncpg.Pool", build: str, 
     return Scale(at, rows[0]["currency"], *(tuple(sorted(bounds[what])) for what in ("recency", "frequency", "monetary")))
 
 
+def _noted(made: "asyncio.Task[Scale]") -> None:
+    if not made.cancelled() and (error := made.exception()):
+        log.warning("the rfm scale could not be made again", error=type(error).__name__)
+
+
 class Scores:
     """Scales by build, kept in memory: of now for some minutes, of the past for as long as there is room."""
 
@@ -104,6 +112,13 @@ class Scores:
         self._live: dict[str, tuple[float, Scale]] = {}
         self._past: dict[tuple[str, datetime, datetime], Scale] = {}
         self._lock = asyncio.Lock()
+        self._renewing: asyncio.Task[Scale] | None = None
+
+    async def close(self) -> None:
+        """Make no scale any more."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
 
     async def of(self, build: str, loyalty: Mapping[str, Any], at: datetime, known_at: datetime) -> str | None:
         """The score of a customer by the sum of their documents; None without a purchase in the currency that counts."""
@@ -115,13 +130,20 @@ class Scores:
         return None if spend is None else scale.score(last_at=datetime.fromisoformat(bought["last"]), purchases=bought["count"], spend=spend)
 
     async def _now(self, build: str, at: datetime) -> Scale:
+        """Only the first read of a build waits for its scale."""
         made, scale = self._live.get(build, (0.0, None))
-        if scale is None or time.monotonic() - made > FRESH:
+        if scale is None:
             async with self._lock:
                 made, scale = self._live.get(build, (0.0, None))
-                if scale is None or time.monotonic() - made > FRESH:
-                    scale = await scale_of(self._pool, build, at, at)
-                    self._live = {build: (time.monotonic(), scale)}
+                return scale or await self._make(build, at)
+        if time.monotonic() - made > FRESH and (self._renewing is None or self._renewing.done()):
+            self._renewing = asyncio.create_task(self._make(build, at))
+            self._renewing.add_done_callback(_noted)
+        return scale
+
+    async def _make(self, build: str, at: datetime) -> Scale:
+        scale = await scale_of(self._pool, build, at, at)
+        self._live = {build: (time.monotonic(), scale)}
         return scale
 
     async def _then(self, build: str, at: datetime, known_at: datetime) -> Scale:

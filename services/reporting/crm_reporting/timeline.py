@@ -8,11 +8,14 @@ from typing import Any
 import asyncpg
 import orjson
 from crm_events.event import utc_text
+from crm_events.lease import Connection
 
 _ROW = """id, event_id::text as event_id, type, source, occurred_at, recorded_at, actor, stream_id::text as stream_id, version, payload"""
+# `->>` fails on a text that holds NUL: such a payload cannot be ours, but it is in the journal as it was received.
 _PAGE = f"""
 select {_ROW} from journal j where customer_id = any($1::uuid[]) and subject is not null
-    and ($2::text[] is null or type = any($2)) and ($3::text[] is null or source = any($3)) and ($4::text[] is null or payload ->> 'channel' = any($4))
+    and ($2::text[] is null or type = any($2)) and ($3::text[] is null or source = any($3))
+    and ($4::text[] is null or case when position('\\u0000' in payload::text) = 0 then payload ->> 'channel' end = any($4))
     and ($5::timestamptz is null or occurred_at >= $5) and ($6::timestamptz is null or occurred_at < $6)
     and ($7::timestamptz is null or (occurred_at, id) < ($7, $8))
 order by occurred_at desc, id desc limit $9
@@ -46,20 +49,27 @@ async def page(
     return [item(row) for row in shown], (shown[-1]["occurred_at"], shown[-1]["id"]) if len(rows) > limit else None
 
 
-async def after(pool: asyncpg.Pool, members: Sequence[str], position: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
+async def after(connection: Connection, members: Sequence[str], position: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
     """(journal id, item) of the members' events after a journal id, in that order."""
-    return [(row["id"], item(row)) for row in await pool.fetch(_AFTER, members, position, limit)]
+    return [(row["id"], item(row)) for row in await connection.fetch(_AFTER, members, position, limit)]
 
 
-async def last_position(pool: asyncpg.Pool, members: Sequence[str]) -> int:
+async def last_position(connection: Connection, members: Sequence[str]) -> int:
     """The journal id of the members' newest event, 0 = none."""
-    position: int = await pool.fetchval(_LAST, members)
+    position: int = await connection.fetchval(_LAST, members)
+    return position
+
+
+async def end(pool: asyncpg.Pool) -> int:
+    """The journal's last id, 0 = it is empty."""
+    position: int = await pool.fetchval("select coalesce(max(id), 0) from journal")
     return position
 
 
 def item(row: asyncpg.Record) -> dict[str, Any]:
-    """One row as the timeline shows it."""
-    data = orjson.loads(row["payload"])
+    """One row as the timeline shows it. A payload that is no object is nothing of ours: it waits, parked, and is shown as empty."""
+    told = orjson.loads(row["payload"])
+    data = told if isinstance(told, dict) else {}
     return {
         "event_id": row["event_id"],
         "type": row["type"],

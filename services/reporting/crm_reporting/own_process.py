@@ -1,0 +1,58 @@
+"""How does work that takes minutes run beside the API? As `reporting …` in a process of its own: folding millions of events must not keep views waiting."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from pydantic import SecretStr
+
+from crm_reporting.settings import ReportingSettings
+
+_NOT_ITS = frozenset({"host", "port", "public_url", "cors_origins", "max_in_flight", "rate_limit", "instance", "metrics_port"})
+
+log = structlog.get_logger(__name__)
+
+
+class OwnProcesses:
+    """The processes this API started, by name. Ended with it: what each does goes on where it stopped, when it is asked for again."""
+
+    def __init__(self, settings: ReportingSettings) -> None:
+        self._settings = settings
+        self._running: dict[str, asyncio.Task[int]] = {}
+
+    def start(self, name: str, *words: str, failed: Callable[[int], Awaitable[None]] | None = None) -> "asyncio.Task[int]":
+        """`reporting <words>`, unless one of this name runs: then that one. The task's result is the exit code; `failed` is told any but 0."""
+        if name not in self._running:
+            task = asyncio.create_task(self._run(name, words, failed))
+            self._running[name] = task
+            task.add_done_callback(lambda _: self._running.pop(name, None))
+        return self._running[name]
+
+    async def close(self) -> None:
+        """End them all."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, name: str, words: tuple[str, ...], failed: Callable[[int], Awaitable[None]] | None) -> int:
+        program = (sys.executable, "-c", "from crm_reporting.cli import app; app()", *words)
+        process = await asyncio.create_subprocess_exec(*program, env={**os.environ, **_environment(self._settings)}, stdin=asyncio.subprocess.DEVNULL)
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            process.terminate()
+            await process.wait()
+            raise
+        log.info("own_process_ended", name=name, code=code)
+        if code and failed is not None:
+            await failed(code)
+        return code
+
+
+def _environment(settings: ReportingSettings) -> Mapping[str, str]:
+    """The settings as they were told to us, however that was."""
+    told = settings.model_dump(exclude=set(_NOT_ITS), exclude_none=True)
+    return {name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value) for name, value in told.items()}

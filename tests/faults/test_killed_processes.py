@@ -46,7 +46,7 @@ class Load:
         wanted = self.count + count
         while self.count < wanted and not self._failed:
             for thread in self._threads:
-                thread.join(0.005)
+                thread.join(0.02)
 
     @property
     def count(self) -> int:

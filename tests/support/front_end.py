@@ -1,5 +1,6 @@
 """How does a front-end team's client of the four services look? Synchronous, patient: what was not acknowledged is sent again with the same key."""
 
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -8,6 +9,8 @@ from typing import Any
 import httpx2
 
 TRYING = 120.0  # seconds a request is sent again and again: longer than any process needs to come back
+
+PAUSE = 0.1  # seconds before it is sent again: a client that hammers keeps the machine from bringing the service back
 
 
 class Client:
@@ -18,7 +21,7 @@ class Client:
         self._urls = {name: stack[f"{name.upper()}_URL"] for name in ("contacts", "tickets", "loyalty", "reporting")}
         self._http = httpx2.Client(headers={"Authorization": f"Bearer {token or stack['TOKEN']}"}, timeout=20, limits=limits)
         self.bearer = token or stack["TOKEN"]
-        self.retried = 0
+        self.retried, self._patience = 0, threading.Event()
 
     def close(self) -> None:
         self._http.close()
@@ -56,6 +59,7 @@ class Client:
             if time.monotonic() - began > TRYING:
                 raise TimeoutError(f"not acknowledged within {TRYING} s: {path}")
             self.retried += 1
+            self._patience.wait(PAUSE)
 
     def view(self, customer: str, *tokens: str, **more: str) -> Any:
         """The unified view once it shows the writes of these tokens."""

@@ -37,23 +37,32 @@ class Desk:
 
     async def current(self, store: EventStore) -> Promises:
         """The promises as they were at most `POLL` seconds ago; what this process defined itself is always among them."""
-        if time.monotonic() - self._read_at >= POLL:
-            await self.refresh(store)
+        if self._stale:
+            async with self._lock:
+                if self._stale:  # those who waited find it read
+                    await self._read(store)
         return self.promises
+
+    @property
+    def _stale(self) -> bool:
+        return time.monotonic() - self._read_at >= POLL
 
     async def refresh(self, store: EventStore) -> None:
         """Read the promises again if any policy or calendar has moved."""
         async with self._lock:
-            asked = time.monotonic()
-            rows = await store.pool.fetch("select stream_id, type, position from streams where type = any($1::text[])", ["sla_policy", "calendar"])
-            position = max((row["position"] for row in rows), default=0)
-            if position == self._position:
-                self._read_at = asked
-                return
-            policies = [part.state.versions for part in await store.read_many(POLICIES, [row["stream_id"] for row in rows if row["type"] == "sla_policy"])]
-            calendars = [part.state.versions for part in await store.read_many(CALENDARS, [row["stream_id"] for row in rows if row["type"] == "calendar"])]
-            self.promises = Promises({each[0].name: each for each in policies}, {each[0].name: each for each in calendars})
-            self._position, self._read_at = position, asked
+            await self._read(store)
+
+    async def _read(self, store: EventStore) -> None:
+        asked = time.monotonic()
+        rows = await store.pool.fetch("select stream_id, type, position from streams where type = any($1::text[])", ["sla_policy", "calendar"])
+        position = max((row["position"] for row in rows), default=0)
+        if position == self._position:
+            self._read_at = asked
+            return
+        policies = [part.state.versions for part in await store.read_many(POLICIES, [row["stream_id"] for row in rows if row["type"] == "sla_policy"])]
+        calendars = [part.state.versions for part in await store.read_many(CALENDARS, [row["stream_id"] for row in rows if row["type"] == "calendar"])]
+        self.promises = Promises({each[0].name: each for each in policies}, {each[0].name: each for each in calendars})
+        self._position, self._read_at = position, asked
 
     async def follow(self, store: EventStore, stop: asyncio.Event) -> None:
         """Refresh until `stop`; a database that is away is waited for."""

@@ -70,6 +70,7 @@ async def rebuild_progress(connection: asyncpg.Connection, build: str) -> dict[s
     row = await connection.fetchrow(_BUILD, build)
     if row is None:
         return None
+    compared = orjson.loads(row["compared"]) if row["compared"] else None
     moments = {name: utc_text(row[name]) if row[name] else None for name in ("created_at", "ready_at", "switched_at")}
     return {
         "id": row["build"],
@@ -79,7 +80,7 @@ async def rebuild_progress(connection: asyncpg.Connection, build: str) -> dict[s
         "ranges_done": row["done"],
         "documents": row["documents"],
         "facts": row["facts"],
-        "compared": orjson.loads(row["compared"]) if row["compared"] else None,
+        "compared": compared | {"equal": not compared["differ"] and not compared["facts_differ"]} if compared else None,
         "switched": row["state"] in ("active", "draining") and row["switched_at"] is not None,
         "reason": row["reason"],
         **moments,

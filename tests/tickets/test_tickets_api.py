@@ -212,7 +212,7 @@ async def test_of_fifty_that_change_the_same_version_exactly_one_wins(desk: Desk
 async def test_messages_said_at_once_through_two_processes_are_all_kept(desk: Desk, second_process: Desk) -> None:
     ticket = await desk.opened()
     answers = await asyncio.gather(*((desk, second_process)[number % 2].say(ticket, text=str(number)) for number in range(12)))
-    kept = [answer.json()["text"] for answer in answers if answer.status_code == 201]
+    kept = [str(number) for number, answer in enumerate(answers) if answer.status_code == 201]
     assert all(answer.status_code in (201, 409) for answer in answers)
     said = ok(await desk.get(f"/v1/tickets/{ticket['id']}/messages"))["items"]
     assert sorted(item["text"] for item in said[1:]) == sorted(kept) and kept

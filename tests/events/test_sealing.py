@@ -1,0 +1,78 @@
+"""Can sealed text be opened by its own key alone, where it was sealed, and by nobody after the key is destroyed?"""
+
+import asyncio
+import os
+import uuid
+
+import asyncpg
+import pytest
+from crm_events.refusals import Gone
+from crm_events.sealing import is_sealed, open_tree, seal, sealed_key_ids, unseal
+from crm_events.vault import SCHEMA, LocalVault
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+
+ONE, OTHER, EVENT = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+KEY, ANOTHER = AESGCM(bytes(32)), AESGCM(os.urandom(32))
+
+
+@given(st.text())
+def test_what_was_sealed_is_opened_to_the_letter(text: str) -> None:
+    plain = text.encode(errors="ignore").decode()
+    sealed = seal(plain, key_id=ONE, key=KEY, event_id=EVENT, field="name")
+    assert is_sealed(sealed)
+    assert unseal(sealed, {ONE: KEY}) == plain
+    assert sealed != seal(plain, key_id=ONE, key=KEY, event_id=EVENT, field="name"), "equal texts do not look equal"
+
+
+def test_sealed_text_cannot_be_moved_to_another_key_event_or_field() -> None:
+    sealed = seal("مریم", key_id=ONE, key=KEY, event_id=EVENT, field="name")
+    assert unseal(sealed, {ONE: ANOTHER}) is None
+    assert unseal(sealed.replace(str(ONE), str(OTHER)), {OTHER: KEY}) is None
+    assert unseal(sealed.replace(str(EVENT), str(OTHER)), {ONE: KEY}) is None
+    assert unseal(sealed.replace(".name.", ".text."), {ONE: KEY}) is None
+    assert unseal(sealed, {}) is None
+
+
+def test_what_cannot_be_opened_is_null_and_named() -> None:
+    mine, theirs = (seal(text, key_id=key, key=KEY, event_id=EVENT, field="value") for text, key in (("a", ONE), ("b", OTHER)))
+    tree = {"name": mine, "identifiers": [{"value": theirs, "kind": "email"}, {"value": mine}], "count": 3, "code": "s1.not-sealed"}
+    assert sealed_key_ids(tree) == {ONE, OTHER}
+    shown, redacted = open_tree(tree, {ONE: KEY})
+    assert shown == {"name": "a", "identifiers": [{"value": None, "kind": "email"}, {"value": "a"}], "count": 3, "code": "s1.not-sealed"}
+    assert redacted == ["identifiers.value"]
+
+
+@pytest.fixture
+async def vaults(database: str):
+    async with asyncpg.create_pool(database, min_size=0, max_size=4) as pool:
+        await pool.execute(SCHEMA)
+        yield [LocalVault(pool, bytes(32)) for _ in range(2)]
+
+
+async def test_two_processes_that_ask_at_once_get_one_key_for_a_customer(vaults: list[LocalVault]) -> None:
+    subjects = [uuid.uuid4() for _ in range(20)]
+    answers = await asyncio.gather(*(vault.keys_for_writing(subjects) for vault in vaults for _ in range(5)))
+    assert len({answer[subject].id for answer in answers for subject in subjects}) == 20
+    ids = [key.id for key in answers[0].values()]
+    assert set(await vaults[1].keys_for_reading(ids)) == set(ids)
+
+
+async def test_a_master_key_that_is_not_ours_opens_nothing(vaults: list[LocalVault]) -> None:
+    subject = uuid.uuid4()
+    key = (await vaults[0].keys_for_writing([subject]))[subject]
+    with pytest.raises(Exception, match=r"^$"):
+        await LocalVault(vaults[0]._pool, bytes(31) + b"1").keys_for_reading([key.id])
+
+
+async def test_a_destroyed_key_is_gone_and_none_can_be_made_again(vaults: list[LocalVault]) -> None:
+    known, unknown = uuid.uuid4(), uuid.uuid4()
+    key = (await vaults[0].keys_for_writing([known]))[known]
+    first = await vaults[0].destroy([known, unknown])
+    again = await vaults[1].destroy([known, unknown])
+    assert first == again
+    assert await vaults[0].keys_for_reading([key.id]) == {}
+    for subject in (known, unknown):
+        with pytest.raises(Gone):
+            await vaults[1].keys_for_writing([subject])

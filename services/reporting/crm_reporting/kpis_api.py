@@ -1,16 +1,20 @@
 """Which routes answer figures, and the facts behind them?"""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
+import asyncpg
 from crm_chassis.answer import Answer
 from crm_chassis.body import Moment
 from crm_chassis.call import Call, caller
 from crm_chassis.operations import query
 from crm_chassis.paging import PageOf, Paging
 from crm_events.event import Instant
+from crm_events.lease import Connection
 from crm_events.refusals import NotFound
 from fastapi import APIRouter, Query, Security
 from pydantic import BaseModel, ConfigDict, Field
@@ -113,7 +117,7 @@ async def get_kpi(
     fresh = await wait_for_tokens(call)
     reader: Reader = call.state.reader
     build = await reader.build()
-    async with call.state.wide.acquire(timeout=PATIENCE) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+    async with _snapshot(call.state.wide) as connection:
         answer = await asking.figure(connection, build, asked)
     return await call.show(answer, headers=fresh.headers())
 
@@ -130,10 +134,18 @@ async def get_kpi_evidence(
     fresh = await wait_for_tokens(call)
     reader: Reader = call.state.reader
     build = await reader.build()
-    async with call.state.wide.acquire(timeout=PATIENCE) as connection:
+    async with _snapshot(call.state.wide) as connection:
         items, following = await asking.evidence(connection, build, asked, paging.after, paging.limit)
     key = [*following, *(moment.isoformat() for moment in (asked.start, asked.end, asked.known_at))] if following else None
     return await call.page(items, key, paging.limit, headers=fresh.headers())
+
+
+@asynccontextmanager
+async def _snapshot(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
+    """A connection whose queries all see the same moment. Tables that were filled a minute ago have no statistics: a loop over them could take minutes."""
+    async with pool.acquire(timeout=PATIENCE) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute("set local enable_nestloop = off")
+        yield connection
 
 
 def _asked(call: Call, name: str, since: datetime | None, until: datetime | None, by: str | None, segment: str | None, version: int | None) -> Asked:

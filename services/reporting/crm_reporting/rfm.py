@@ -16,6 +16,7 @@ from typing import Any
 
 import asyncpg
 import structlog
+from crm_events.lease import Connection
 
 from crm_reporting.roots import ROOTS_AT
 
@@ -86,7 +87,7 @@ def fixed(at: datetime, currency: str | None, mean: float) -> Scale:
     return Scale(at, currency, days, counts, tuple((times * mean, digit) for digit, times in enumerate(_MEANS, 2)))
 
 
-async def scale_of(connection: "asyncpg.Connection | asyncpg.Pool", build: str, at: datetime, known_at: datetime) -> Scale:
+async def scale_of(connection: "Connection | asyncpg.Pool", build: str, at: datetime, known_at: datetime) -> Scale:
     """The scale of everybody who had bought by `at`, of what was recorded by `known_at`; customers as merges stood then."""
     rows = await connection.fetch(_SCALE.format(build=build), at, known_at)
     if not rows:

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 from crm_events.event import utc_text
+from crm_events.lease import Connection
 
 from crm_reporting.kpis.definition import ROOT, WINDOW, Kpi
 from crm_reporting.listing import SEGMENTS
@@ -30,7 +31,7 @@ class Asked:
     segments: Sequence[str] = ()
 
 
-async def figure(connection: asyncpg.Connection, build: str, asked: Asked) -> dict[str, Any]:
+async def figure(connection: Connection, build: str, asked: Asked) -> dict[str, Any]:
     """The answer. A money figure over several currencies answers them as groups, its own value null (`mixed-currencies`). Ask inside one snapshot.
 
     At most 500 groups, those with the greatest numerators; `more_groups` tells whether there are others.
@@ -62,9 +63,7 @@ async def figure(connection: asyncpg.Connection, build: str, asked: Asked) -> di
     }
 
 
-async def evidence(
-    connection: asyncpg.Connection, build: str, asked: Asked, after: Sequence[Any] | None, limit: int
-) -> tuple[list[dict[str, Any]], list[Any] | None]:
+async def evidence(connection: Connection, build: str, asked: Asked, after: Sequence[Any] | None, limit: int) -> tuple[list[dict[str, Any]], list[Any] | None]:
     """The facts counted, by source, position and n, each with its event; the second part is the last one's key, None on the last page."""
     where = f"where {' and '.join(asked.kpi.main.values()) or 'true'}"
     values = _values(asked)
@@ -170,7 +169,7 @@ from buyer{{within}} group by 1 order by 2 desc, 1
 """
 
 
-async def _cells(connection: asyncpg.Connection, build: str, asked: Asked) -> list[dict[str, Any]]:
+async def _cells(connection: Connection, build: str, asked: Asked) -> list[dict[str, Any]]:
     """Customers by cell, the fullest first. The scale is everybody's, whatever the segment."""
     scale = await scale_of(connection, build, asked.end, asked.known_at)
     bounds: list[Any] = []

@@ -65,13 +65,20 @@ async def test_a_chain_is_never_overtaken_and_others_go_side_by_side() -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [httpx2.Response(503, headers={"Retry-After": "0"}), httpx2.Response(429), httpx2.ConnectError("refused"), httpx2.ReadTimeout("slow")]
+    "first", [httpx2.Response(503, headers={"Retry-After": "0"}), httpx2.Response(429), httpx2.ConnectError("refused"), httpx2.ReadError("broken off")]
 )
 async def test_a_request_without_an_answer_is_sent_again_whole(first: httpx2.Response | Exception) -> None:
     desk = Desk(first)
     tally = await sent(desk, [command(1), command(2)])
     assert desk.requests == [["k1", "k2"], ["k1", "k2"]]
     assert tally.accepted.total() == 2
+
+
+async def test_a_service_that_is_slow_is_asked_for_less_at_once() -> None:
+    desk = Desk(httpx2.ReadTimeout("slow"), httpx2.ReadTimeout("slow"))
+    tally = await sent(desk, [command(number) for number in range(8)])
+    assert [len(request) for request in desk.requests] == [8, 4, 2, 4, 2]
+    assert tally.accepted.total() == 8
 
 
 async def test_the_wait_that_a_service_asks_for_is_kept() -> None:

@@ -30,10 +30,11 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Away:
-    """No answer for now. `after`: seconds the service asked for, None if it said nothing."""
+    """No answer for now. `after`: seconds the service asked for, None if it said nothing. `slow`: it took the request and gave no answer in time."""
 
     why: str
     after: float | None = None
+    slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,17 +85,19 @@ class Sender:
             await self._deliver(service, batch)
 
     async def _deliver(self, service: Service, batch: Sequence[tuple[Command, bytes]]) -> None:
-        waiting, pause, since = list(batch), self.pause, time.monotonic()
+        waiting, part, pause, since = list(batch), len(batch), self.pause, time.monotonic()
         while waiting:
-            answer = await self._ask(service, waiting)
+            sent, rest = waiting[:part], waiting[part:]
+            answer = await self._ask(service, sent)
             if isinstance(answer, _Away):
-                left, why, after = waiting, answer.why, answer.after
+                left, why, after = sent, answer.why, answer.after
+                part = max(1, part // 2) if answer.slow else part  # it may have been too much for it at once
             else:
-                left, why, after = self._taken(waiting, answer), "the service could not take some lines for now", None
-            if len(left) < len(waiting):
-                pause, since = self.pause, time.monotonic()
-            waiting = left
-            if waiting:
+                left, why, after = self._taken(sent, answer), "the service could not take some lines for now", None
+            if len(left) < len(sent):
+                part, pause, since = 2 * part, self.pause, time.monotonic()
+            waiting = left + rest
+            if left:
                 if time.monotonic() - since > self.patience:
                     raise Stopped(f"{service}: {why}, for {self.patience:.0f} s. Run the same import again once it is back: it goes on where it stopped.")
                 await asyncio.sleep(min(pause if after is None else after, self.patience))
@@ -117,7 +120,7 @@ class Sender:
         try:
             response = await self.clients[service].post("/v1/commands", content=b"".join(line for _, line in lines), headers={"Content-Type": NDJSON})
         except httpx2.TransportError as error:
-            return _Away(f"no answer ({type(error).__name__})")
+            return _Away(f"no answer ({type(error).__name__})", slow=isinstance(error, httpx2.ReadTimeout))
         if response.status_code in FOR_NOW:
             after = response.headers.get("Retry-After", "")
             return _Away(f"it answers {response.status_code}", float(after) if after.isdecimal() else None)

@@ -32,7 +32,7 @@ class Address:
     def client(self, service: str) -> httpx2.AsyncClient:
         """A client of the service. Environment proxies are not asked: the address names the service itself."""
         return httpx2.AsyncClient(
-            base_url=self.url(service), headers={"Authorization": f"Bearer {self.token}"}, timeout=httpx2.Timeout(60, connect=5), trust_env=False
+            base_url=self.url(service), headers={"Authorization": f"Bearer {self.token}"}, timeout=httpx2.Timeout(150, connect=5), trust_env=False
         )
 
 

@@ -38,8 +38,8 @@ def where(
     reporting_url: Annotated[str | None, typer.Option(envvar="REPORTING_URL")] = None,
     token: Annotated[str | None, typer.Option(envvar="TOKEN", help="With contacts:write, tickets:write, tickets:admin, loyalty:write.")] = None,
     lanes: Annotated[int, typer.Option(min=1, max=32, help="Requests in flight to one service.")] = 4,
-    together: Annotated[int, typer.Option(min=1, max=1000, help="Commands a request.")] = 500,
-    patience: Annotated[float, typer.Option(min=0, help="Seconds to wait for a service that is away.")] = 120,
+    together: Annotated[int, typer.Option(min=1, max=1000, help="Commands a request.")] = 200,
+    patience: Annotated[float, typer.Option(min=0, help="Seconds to wait for a service that is away.")] = 300,
 ) -> None:
     told = {"CONTACTS_URL": contacts_url, "TICKETS_URL": tickets_url, "LOYALTY_URL": loyalty_url, "REPORTING_URL": reporting_url, "TOKEN": token}
     context.obj = (env, told, {"lanes": lanes, "together": together, "patience": patience})

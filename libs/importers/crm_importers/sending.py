@@ -1,6 +1,6 @@
 """How do commands reach the services fast, in order, and through failures?
 
-    commands ──▶ lane by chain ──▶ requests of up to 500 lines, one at a time a lane ──▶ answers
+    commands ──▶ lane by chain ──▶ requests of up to 200 lines, one at a time a lane ──▶ answers
                   lane by chain ──▶ …
 
 Commands of one chain share a lane, and a lane waits for each answer: so a later line never overtakes an earlier one. What could not be answered for now is sent
@@ -48,9 +48,9 @@ class Sender:
     clients: Mapping[Service, httpx2.AsyncClient]
     answered: Answered
     lanes: int = 4
-    together: int = 500
+    together: int = 200
     size: int = 4 << 20
-    patience: float = 120.0
+    patience: float = 300.0
     pause: float = 0.25  # before the first repetition; doubled up to 8 s
     _ahead: int = field(default=2, repr=False)  # requests' worth of lines kept ready a lane
 

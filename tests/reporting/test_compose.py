@@ -25,7 +25,14 @@ from telling import START, Teller, entries
 
 ANN, BOB, CAROL = (uuid.UUID(f"0197f0c2-5a8e-7c41-9b1a-2f6f3f8f0d1{n}") for n in (1, 2, 3))
 DAY = timedelta(days=1)
-OFFICE = {"time_zone": "Asia/Tehran", "week": {"sat": [["09:00", "13:00"], ["14:00", "18:00"]]}, "holidays": [{"date": "2026-01-10", "name": "h"}]}
+OFFICE = {
+    "name": "office",
+    "version": 1,
+    "valid_from": "2020-01-01T00:00:00.000Z",
+    "time_zone": "Asia/Tehran",
+    "week": {"sat": [["09:00", "13:00"], ["14:00", "18:00"]]},
+    "holidays": [{"date": "2026-01-10", "name": "h"}],
+}
 
 
 def whole(records: Sequence[Record], *members: uuid.UUID) -> Cluster:

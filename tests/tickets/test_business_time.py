@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from crm_tickets.calendars import ALWAYS, Calendar, business_seconds, due, next_opening
+from crm_events.business_time import ALWAYS, Calendar, business_seconds, due, next_opening
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

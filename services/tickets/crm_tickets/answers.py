@@ -9,11 +9,11 @@ from uuid import UUID
 
 from crm_chassis.body import Instant, Resource
 from crm_chassis.paging import PageOf
+from crm_events.business_time import ms
 from crm_events.language.sla import CalendarDefined, SlaPolicyDefined
 from crm_events.store.loading import Loaded
 from pydantic import Field
 
-from crm_tickets.calendars import ms
 from crm_tickets.clock import Clock, latest
 from crm_tickets.course import course
 from crm_tickets.policy import Hours, Policy

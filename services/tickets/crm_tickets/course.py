@@ -6,9 +6,9 @@ Moments and spans are milliseconds, as in `calendars.py`.
 
 from datetime import datetime
 
+from crm_events.business_time import ALWAYS, business_ms, due_ms, ms, next_opening_ms
 from crm_events.language.ticket_words import Metric, Status
 
-from crm_tickets.calendars import ALWAYS, business_ms, due_ms, ms, next_opening_ms
 from crm_tickets.clock import Said
 from crm_tickets.promises import NO_TERMS, Promises, Subject, Terms, fits
 from crm_tickets.steps import Answered, Asked, CategoryIs, PolicyIs, PriorityIs, Reopened, Resolved, Standing, Step, after

@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from crm_events.business_time import ALWAYS, Calendar, hours_of
 from crm_events.language.sla import CalendarDefined, SlaConditions, SlaPolicyDefined
 from crm_events.language.ticket_words import Metric, Priority, StatusSet, TicketKind
-from crm_events.language.words import Channel, Day
+from crm_events.language.words import Channel
 from crm_events.refusals import Unavailable
 
-from crm_tickets.calendars import ALWAYS, Calendar
 from crm_tickets.policy import in_force
 
-WEEKDAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # Where a policy does not say what pauses a metric, the desk's convention holds: who waits for the customer does not wait for us.
 USUAL_PAUSES: Mapping[Metric, tuple[StatusSet, ...]] = {"update": ("pending",), "requester_wait": ("pending",), "agent_work": ("pending", "on_hold")}
 
@@ -97,15 +95,5 @@ def fits(when: SlaConditions, subject: Subject) -> bool:
     )
 
 
-def hours_of(calendar: CalendarDefined) -> Calendar:
-    """The arithmetic of a calendar's version."""
-    week = tuple(tuple(sorted((_minutes(start), _minutes(end)) for start, end in calendar.week.get(day, ()))) for day in WEEKDAYS)
-    return Calendar(ZoneInfo(calendar.time_zone), week, frozenset(holiday.date for holiday in calendar.holidays))
-
-
 def _conditions(when: SlaConditions) -> int:
     return sum(bool(asked) for asked in (when.kinds, when.priorities, when.categories, when.channels, when.products))
-
-
-def _minutes(clock: str) -> int:
-    return int(clock[:2]) * 60 + int(clock[3:])

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, assert_never
 
+from crm_events.business_time import moment, ms
 from crm_events.deciding import At
 from crm_events.language.sla import (
     SlaClockBreached,
@@ -23,7 +24,6 @@ from crm_events.language.sla import (
 )
 from crm_events.language.tickets import TicketEvent, TicketFirstResponseMade, TicketRemeasured, TicketReopened, TicketStatusChanged
 
-from crm_tickets.calendars import moment, ms
 from crm_tickets.clock import Clock, ClockEvent
 from crm_tickets.course import THROUGH, Course, course
 from crm_tickets.promises import Promises

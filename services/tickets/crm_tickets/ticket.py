@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, assert_never
 from uuid import UUID
 
+from crm_events.business_time import ms
 from crm_events.deciding import At, Fact, Happened
 from crm_events.language.sla import (
     SlaClockBreached,
@@ -37,7 +38,6 @@ from crm_events.language.tickets import (
     TicketStatusChanged,
 )
 
-from crm_tickets.calendars import ms
 from crm_tickets.clock import Clock, latest, with_event
 from crm_tickets.steps import (
     Answered,

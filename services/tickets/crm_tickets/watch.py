@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from crm_events.business_time import Calendar, business_ms
 from crm_events.language.ticket_words import Metric, Priority, Status, StatusSet
 
-from crm_tickets.calendars import Calendar, business_ms
 from crm_tickets.clock import Said
 from crm_tickets.promises import Terms
 from crm_tickets.steps import Answered, Resolved

@@ -31,12 +31,11 @@ from crm_events.language.tickets import (
 )
 from crm_reporting.kpis.asking import MOST_GROUPS, Asked, evidence, figure
 from crm_reporting.kpis.catalogue import KPIS
-from crm_reporting.kpis.definition import WINDOW
 from reporting_story import Story
 from telling import START, Teller
 
 FROM, TO = START - timedelta(days=60), START - timedelta(days=10)
-MOMENT = timedelta(milliseconds=1)
+MOMENT, WINDOW = timedelta(milliseconds=1), timedelta(days=365)
 
 
 class Told:
@@ -84,20 +83,21 @@ def people(number: int) -> list[uuid.UUID]:
 
 
 async def test_a_period_begins_with_its_first_moment_and_a_window_with_the_one_after(told: Told) -> None:
-    early, lapsing, kept, late, before = people(5)
+    early, barely, lapsing, kept, late, before = people(6)
     await told.buy(early, FROM - WINDOW)  # a moment too old to be active at the start
+    await told.buy(barely, FROM - WINDOW + MOMENT)
     await told.buy(lapsing, TO - WINDOW)  # active at the start; a moment too old at the end
     await told.buy(kept, FROM)
     await told.buy(late, TO)  # active at the end, and not in the period
     await told.buy(before, FROM - MOMENT)
-    assert await told.parts("retention_rate") == (2, 3)
-    assert await told.parts("churn_rate") == (1, 3)
+    assert await told.parts("retention_rate") == (2, 4)
+    assert await told.parts("churn_rate") == (2, 4)
     assert await told.parts("new_customers") == (1, 1)
     assert await told.parts("repeat_purchase_rate") == (0, 3)
     assert await told.parts("revenue_per_customer") == (100, 3)
     assert await told.parts("repeat_revenue_share") == (0, 100)
     assert await told.parts("discount_rate") == (100, 200)
-    assert (await told.ask("rfm"))["value"] == 5 == sum(group["value"] for group in (await told.ask("rfm"))["groups"])
+    assert (await told.ask("rfm"))["value"] == 6 == sum(group["value"] for group in (await told.ask("rfm"))["groups"])
     assert (await told.parts("retention_rate", start=TO, end=TO + timedelta(days=1)))[1] == 3, "active at one period's end is active at the next one's start"
 
 

@@ -24,7 +24,7 @@ from fastapi import FastAPI
 from fastapi.sse import _PING_INTERVAL
 from reporting_story import Story
 
-SOON = 20.0  # seconds after which a test gives up; nothing here should take one
+SOON = 12.0  # seconds after which a test gives up: less than the stream takes to look of its own accord
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from crm_reporting.kpis.definition import FACT, HERE, IN_PERIOD, JOIN, KNOWN, PU
 _MONTH = "to_char(occurred_at at time zone 'UTC', 'YYYY-MM')"
 _STOOD = """
 select event_id, source, position, n, occurred_at, recorded_at, root,
-    occurred_at > $3 - $4 and occurred_at <= $3 as at_start, occurred_at > $1 - $4 as at_end
+    occurred_at <= $3 as at_start, occurred_at > $1 - $4 as at_end
 from purchased where occurred_at > $3 - $4 and (occurred_at <= $3 or occurred_at > $1 - $4)
 """
 _CUSTOMER = "select g, root, bool_or(at_start) as s, bool_or(at_end) as e from counted group by g, root"

@@ -135,9 +135,9 @@ async def test_where_a_new_customer_came_from_is_what_the_first_registration_of_
 
 
 async def test_interactions_are_counted_from_the_first_moment_and_customers_over_the_window(told: Told) -> None:
-    one, two, three, four = people(4)
+    one, two, three, four, five = people(5)
     start = TO - WINDOW  # the default period is as long as the window: one begins with this moment, the other after it
-    spoken = [(one, start, "phone"), (one, TO, "phone"), (two, start - MOMENT, "phone"), (two, TO - MOMENT, "web")]
+    spoken = [(one, start, "phone"), (one, TO, "phone"), (two, start - MOMENT, "phone"), (two, TO - MOMENT, "web"), (five, start - MOMENT, "web")]
     for customer, at, channel in spoken:
         await told.tell(InteractionRecorded(interaction_id=uuid.uuid4(), channel=channel, direction="inbound"), customer, at)
     message = {"message_id": uuid.uuid4(), "author_kind": "agent", "author_id": "a", "visibility": "public", "channel": "web", "text": "s1.t"}
@@ -146,7 +146,7 @@ async def test_interactions_are_counted_from_the_first_moment_and_customers_over
     assert await told.parts("interactions_per_customer", start=start) == (2, 3)
     groups = (await told.ask("interactions_per_customer", start=start, by="channel"))["groups"]
     assert {(group["key"], group["numerator"], group["denominator"]) for group in groups} == {("phone", 1, 3), ("web", 1, 3)}
-    assert await told.parts("interactions_per_customer", start=start - timedelta(days=1)) == (3, 3)
+    assert await told.parts("interactions_per_customer", start=start - timedelta(days=1)) == (4, 3), "a longer period counts more talk, and no more customers"
 
 
 async def test_a_figure_of_a_segment_counts_nobody_else_above_or_below_the_line(api: Api, story: Story) -> None:
@@ -186,13 +186,16 @@ async def test_a_measure_told_again_counts_once_with_what_the_ticket_was(told: T
     known = told.teller.told[-1].recorded_at
     await told.tell(TicketRemeasured(**resolved(ticket, 1200, 2)), customer, FROM + timedelta(days=1), ticket)
     await told.tell(TicketResolved(**head | {"kind": "question"}, **resolved(other, 60)), customer, FROM, other)
-    await told.tell(TicketResolved(**head | {"kind": "question"}, **resolved(other, 240, attempt=2)), customer, FROM + timedelta(days=2), other)
+    await told.tell(
+        TicketResolved(**head | {"kind": "question", "priority": "low"}, **resolved(other, 240, attempt=2)), customer, FROM + timedelta(days=2), other
+    )
     found = await told.ask("resolution_time")
     assert (found["value"], found["numerator"], found["denominator"], found["mean"], found["p90"]) == (12, 24, 2, 12, pytest.approx(18.4))
     for by in ("kind", "priority", "category", "agent"):
         groups = (await told.ask("resolution_time", by=by))["groups"]
         assert sum(group["denominator"] for group in groups) == 2 and None not in [group["key"] for group in groups], by
     assert {(group["key"], group["value"]) for group in (await told.ask("resolution_time", by="kind"))["groups"]} == {("complaint", 20), ("question", 4)}
+    assert {(group["key"], group["value"]) for group in (await told.ask("resolution_time", by="priority"))["groups"]} == {("high", 20), ("low", 4)}
     measures = {group["key"]: group["numerator"] for group in (await told.ask("resolution_time", by="measure"))["groups"]}
     assert measures == {
         "resolution": 24,
@@ -207,12 +210,15 @@ async def test_of_scores_and_answers_told_again_the_highest_revision_known_count
     for revision, score in enumerate((5, 2, 3), 1):
         answered = {"message_id": ticket, "agent_id": "a", "channel": "web", "elapsed_seconds": 1, "business_seconds": 60 * revision}
         await told.tell(TicketFirstResponseMade(**answered, revision=revision), customer, FROM, ticket)
-        await told.tell(TicketCsatGiven(score=score, channel="web", revision=revision), customer, FROM, ticket)
+        await told.tell(TicketCsatGiven(score=score, courtesy=1, channel="web", revision=revision), customer, FROM, ticket)
     at = {n: told.teller.told[2 * n - 1].recorded_at for n in (1, 2, 3)}
     for revision, (score, content) in {1: (5, 1), 2: (2, 0), 3: (3, 0)}.items():
         found = await told.ask("csat", known_at=at[revision])
         assert (found["mean"], found["numerator"], found["denominator"]) == (score, content, 1)
         assert (await told.ask("first_reply_time", known_at=at[revision]))["value"] == revision
+    await told.tell(TicketCsatGiven(score=4, channel="web", revision=1), customer, FROM, customer)
+    found = await told.ask("csat")
+    assert (found["mean"], found["value"]) == (3.5, 50)
     found = await told.ask("first_reply_time")
     assert (found["median"], found["p90"], found["mean"]) == (3, 3, 3)
 

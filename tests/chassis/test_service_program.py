@@ -92,7 +92,7 @@ async def test_a_service_migrates_serves_and_ends_when_asked(environment: dict[s
             process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(cli.GRACE * 0.9):
                 assert [line async for line in lines] == [""], "the stream is ended, and ended properly"
-        output = (await asyncio.wait_for(process.communicate(), cli.GRACE * 0.9))[0].decode()
+        output = (await asyncio.wait_for(process.communicate(), cli.GRACE * 3))[0].decode()
     lines = [json.loads(line) for line in output.splitlines()]
     assert process.returncode in (0, -signal.SIGTERM), output
     assert {"connection_budget", "unexpected_error"} <= {line["event"] for line in lines}

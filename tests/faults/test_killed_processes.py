@@ -101,7 +101,7 @@ def run(backbone: Stack, service: str, *words: str) -> subprocess.CompletedProce
     return subprocess.run([program(part.service), *words], env=environment(part, backbone.surroundings()), capture_output=True, text=True, timeout=120)
 
 
-def test_every_process_killed_once_under_load_loses_and_doubles_nothing(backbone: Stack, load: Load) -> None:
+def test_a_writer_and_every_process_of_reporting_killed_under_load_lose_and_double_nothing(backbone: Stack, load: Load) -> None:
     with load:
         for name in ("contacts", "projector", "composer", "reporting", "contacts", "projector"):
             load.more(20)

@@ -11,9 +11,10 @@ from typing import Any
 
 import asyncpg
 import orjson
+from crm_events.identifiers import scope
 from crm_events.lease import Connection
 from crm_events.sealing import open_tree, sealed_key_ids
-from crm_events.text import fold, terms
+from crm_events.text import terms
 from crm_events.vault import Vault
 
 from crm_reporting.projector import erasure_lock
@@ -27,11 +28,6 @@ _ERASED = "select customer_id::text as id from erased where customer_id = any($1
 _NEWER = "select true from terms where customer_id = $1 and field = $2 and (occurred_at, position) > ($3, $4) limit 1"
 _FORGET = "delete from terms where customer_id = $1 and field = $2"
 _ENTER = "insert into terms (hash, customer_id, field, occurred_at, position) select h, $2, $3, $4, $5 from unnest($1::bytea[]) h on conflict do nothing"
-
-
-def scope(kind: str, system: str | None) -> str:
-    """Within which values of an identifier are compared: its kind, and the system where it has one."""
-    return f"{kind}:{fold(system)}" if system else kind
 
 
 def term(index_key: bytes, within: str, value: str) -> bytes:

@@ -8,7 +8,7 @@ from crm_chassis.body import Body
 from crm_chassis.call import Call, caller
 from crm_chassis.operations import query
 from crm_chassis.paging import PageOf, Paging
-from crm_events.identifiers import Kind, recognise
+from crm_events.identifiers import Kind, recognise, scope
 from crm_events.text import search_term
 from crm_events.text import words as words_of
 from fastapi import APIRouter, Query, Security
@@ -19,7 +19,7 @@ from crm_reporting.applied import COMPOSER, INDEX, Applied
 from crm_reporting.asking import misfit, words
 from crm_reporting.audit import note_access
 from crm_reporting.fresh import Freshness, wait_for_tokens
-from crm_reporting.index import WORD, scope, term
+from crm_reporting.index import WORD, term
 from crm_reporting.listing import SEGMENTS, SORTS, Wanted, page
 from crm_reporting.reading import Reader
 from crm_reporting.timeline import end

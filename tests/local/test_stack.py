@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import httpx2
 import psutil
@@ -20,6 +21,14 @@ def test_every_process_is_up_and_ready(stack: dict[str, str], backbone: Stack) -
     assert rows == dict.fromkeys(("postgres", "kafka", "contacts", "tickets", "loyalty", "reporting", "projector", "composer"), ())
     for name in ("CONTACTS_URL", "TICKETS_URL", "LOYALTY_URL", "REPORTING_URL"):
         assert httpx2.get(f"{stack[name]}/docs").status_code == 200
+
+
+def test_every_address_it_tells_answers(stack: dict[str, str], backbone: Stack) -> None:
+    told: list[str] = []
+    replace(backbone, say=told.append).up()
+    urls = [word for line in told for word in line.split() if word.startswith("http")]
+    assert len(urls) == len(PARTS)
+    assert {httpx2.get(url).status_code for url in urls} == {200}, told
 
 
 def test_the_token_opens_what_is_closed_without_one(stack: dict[str, str]) -> None:

@@ -127,7 +127,7 @@ class Stack:
             running = self.running(part)
             process: Detached = started.get(part.name) or running.process
             running.await_ready(process, around.addresses.url(part.name))
-            self.say(f"{part.name}: {'started' if part.name in started else 'runs'}, ready on {around.addresses.url(part.name)}.")
+            self.say(f"{part.name}: {'started' if part.name in started else 'runs'}, ready: {around.addresses.url(part.name)}/readyz")
 
         _each(await_ready, PARTS)
 

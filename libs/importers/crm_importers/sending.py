@@ -67,7 +67,10 @@ class Sender:
                     await queues[lane].put(command)
                 for queue in queues.values():
                     await queue.put(None)
-        except* Stopped as stopped:
+        except ExceptionGroup as failed:
+            stopped, others = failed.split(Stopped)
+            if stopped is None or others is not None:
+                raise
             raise stopped.exceptions[0] from None
 
     async def _drain(self, service: Service, queue: asyncio.Queue[Command | None]) -> None:

@@ -38,7 +38,8 @@ async def test_lines_on_one_thing_keep_their_order_and_each_is_answered_in_its_p
         assert answer["body"]["last"] == line["body"]["text"] and answer["etag"] == f'"{int(line["body"]["text"]) + 2}"' and answer["consistency_token"]
     again = await run(http, staff, lines)
     assert [answer["status"] for answer in again] == [answer["status"] for answer in answers]
-    assert all(answer["body"]["notes"] == 6 for answer in again), "done before: nothing is added"
+    assert all(answer["body"]["notes"] == 6 and answer["replayed"] is True for answer in again), "done before: nothing is added"
+    assert not any("replayed" in answer for answer in answers)
 
 
 async def test_each_line_stands_alone(http: httpx2.AsyncClient, staff: dict[str, str]) -> None:

@@ -83,6 +83,8 @@ async def test_the_same_files_twice_add_no_event(stack: dict[str, str], backbone
     held = await events(backbone, "contacts", "tickets", "loyalty")
     second = imported(stack, *words)
     assert second.returncode == 0, second.stderr
+    counts = re.search(r"all\s+│\s+([\d,]+)\s+│\s+([\d,]+)\s+│\s+0 ", second.stdout + second.stderr)
+    assert counts and counts[1] == "0", "what is known already is told as such"
     assert await events(backbone, "contacts", "tickets", "loyalty") == held
 
 

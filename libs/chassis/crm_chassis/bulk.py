@@ -134,6 +134,8 @@ def _line(key: str | None, answer: Answer) -> bytes:
         "etag": answer.headers.get("ETag"),
         "consistency_token": answer.headers.get("Consistency-Token"),
     }
+    if "Idempotency-Replayed" in answer.headers:
+        told["replayed"] = True
     return orjson.dumps(told) + b"\n"
 
 

@@ -30,7 +30,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Tally:
-    """The count of one import so far. `there`: what another caller, or the same longer ago than keys are kept, had made already."""
+    """The count of one import so far. `there`: what was done before, by this caller with the same key or by another."""
 
     accepted: Counter[str] = field(default_factory=Counter)
     there: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class Tally:
         """Count an answer that will not change any more."""
         problem = answer.get("problem")
         if problem is None:
-            self.accepted[command.operation] += 1
+            (self.there if answer.get("replayed") else self.accepted)[command.operation] += 1
             for place, position in token.decode(answer["consistency_token"]).items() if answer.get("consistency_token") else ():
                 self.seen[place] = max(self.seen.get(place, 0), position)
         elif _made_before(command, problem):

@@ -1,71 +1,114 @@
 """How are many streams read at once? Commands that arrive in the same turn of the loop share one query: after a group commit that is all of them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
 
-MOST = 500  # streams a query
+MOST = 500  # streams, or commands, a query
 
-_LOAD = """
+_STREAMS = """
 select date_trunc('milliseconds', clock_timestamp()) as now, i.asker, exists (select 1 from commands c where c.command_id = ($3::uuid[])[i.asker]) as known,
   s.type, s.version, s.customer_id, s.position, s.recorded_at, s.state_rev, s.state
 from unnest($1::uuid[], $2::int[]) with ordinality i(id, asker, ord)
 left join streams s on s.stream_id = i.id
 order by i.ord
 """
+_COMMANDS = """
+select i.asker, c.fingerprint, c.stream_id as first_stream, e.stream_id, e.partition, e.customer_id, e.version, e.position, e.event_id, e.type,
+  e.schema_version, e.occurred_at, e.recorded_at, e.payload, e.metadata
+from unnest($1::uuid[]) with ordinality i(id, asker)
+join commands c on c.command_id = i.id
+left join events e on e.position between c.first_position and c.position
+order by i.asker, e.position
+"""
 
-_Asked = tuple[Sequence[UUID], UUID | None, "asyncio.Future[list[asyncpg.Record]]"]
+Rows: TypeAlias = list[asyncpg.Record]
+Asked = TypeVar("Asked")
 
 
 class Loads:
-    """Rows of `streams` by id, with the database's clock and whether a command was done before."""
+    """Rows of `streams` by id, with the database's clock and whether a command was done before; what a command did. Raises what the database raises."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._waiting: list[_Asked] = []
+        self._streams = _Together[tuple[Sequence[UUID], UUID | None]](self._fetch_streams, lambda asked: len(asked[0]))
+        self._commands = _Together[UUID](self._fetch_commands, lambda _: 1)
+
+    async def streams(self, ids: Sequence[UUID], command: UUID | None) -> Rows:
+        """One row an id, in order; columns of `streams` are null where there is none."""
+        return await self._streams.rows((ids, command))
+
+    async def command(self, command: UUID) -> Rows:
+        """A row for each event of the command, in order, with the command's own columns; one without an event where it had none; none if it is not known."""
+        return await self._commands.rows(command)
+
+    async def _fetch_streams(self, asked: Sequence[tuple[Sequence[UUID], UUID | None]]) -> list[Rows]:
+        ids = [each for told, _ in asked for each in told]
+        askers = [number for number, (told, _) in enumerate(asked, 1) for _ in told]
+        return _split(await self._fetch(_STREAMS, ids, askers, [command for _, command in asked]), len(asked))
+
+    async def _fetch_commands(self, asked: Sequence[UUID]) -> list[Rows]:
+        return _split(await self._fetch(_COMMANDS, asked), len(asked))
+
+    async def _fetch(self, query: str, *arguments: Sequence[object]) -> Rows:
+        try:
+            return await self._pool.fetch(query, *arguments)
+        except (ConnectionError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError):
+            return await self._pool.fetch(query, *arguments)  # a pooled connection that the server had ended: reading again is harmless
+
+
+def _split(rows: Rows, askers: int) -> list[Rows]:
+    """The rows by `asker`, numbered from 1."""
+    found: list[Rows] = [[] for _ in range(askers)]
+    for row in rows:
+        found[row["asker"] - 1].append(row)
+    return found
+
+
+class _Together(Generic[Asked]):
+    """What is asked in one turn of the loop, answered by as few calls of `fetch` as `MOST` allows; `size` of each ask."""
+
+    def __init__(self, fetch: Callable[[Sequence[Asked]], Awaitable[list[Rows]]], size: Callable[[Asked], int]) -> None:
+        self._fetch, self._size = fetch, size
+        self._waiting: list[tuple[Asked, asyncio.Future[Rows]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def rows(self, ids: Sequence[UUID], command: UUID | None) -> list[asyncpg.Record]:
-        """One row an id, in order; columns of `streams` are null where there is none. Raises what the database raises."""
+    async def rows(self, asked: Asked) -> Rows:
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[list[asyncpg.Record]] = loop.create_future()
-        self._waiting.append((ids, command, answer))
+        answer: asyncio.Future[Rows] = loop.create_future()
+        self._waiting.append((asked, answer))
         if len(self._waiting) == 1:
             loop.call_soon(self._ask)
         return await answer
 
     def _ask(self) -> None:
         waiting, self._waiting = self._waiting, []
-        while waiting:
-            taken = [waiting.pop(0)]
-            while waiting and sum(len(told) for told, _, _ in taken) + len(waiting[0][0]) <= MOST:
-                taken.append(waiting.pop(0))
-            task = asyncio.create_task(self._answer(taken))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        start = size = 0
+        for at, (asked, _) in enumerate(waiting):
+            if at > start and size + self._size(asked) > MOST:
+                self._start(waiting[start:at])
+                start, size = at, 0
+            size += self._size(asked)
+        self._start(waiting[start:])
 
-    async def _answer(self, asked: list[_Asked]) -> None:
-        ids = [each for told, _, _ in asked for each in told]
-        askers = [number for number, (told, _, _) in enumerate(asked, 1) for _ in told]
+    def _start(self, taken: Sequence[tuple[Asked, asyncio.Future[Rows]]]) -> None:
+        task = asyncio.create_task(self._answer(taken))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, taken: Sequence[tuple[Asked, asyncio.Future[Rows]]]) -> None:
         try:
-            rows = await self._fetch(ids, askers, [command for _, command, _ in asked])
+            found = await self._fetch([asked for asked, _ in taken])
         except BaseException as error:
-            for _, _, answer in asked:
+            for _, answer in taken:
                 if not answer.done():
                     answer.set_exception(error if isinstance(error, Exception) else OSError("the service is stopping"))
             if not isinstance(error, Exception):
                 raise
             return
-        start = 0
-        for told, _, answer in asked:
+        for (_, answer), rows in zip(taken, found, strict=True):
             if not answer.done():
-                answer.set_result(rows[start : start + len(told)])
-            start += len(told)
-
-    async def _fetch(self, *arguments: Sequence[object]) -> list[asyncpg.Record]:
-        try:
-            return await self._pool.fetch(_LOAD, *arguments)
-        except (ConnectionError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError):
-            return await self._pool.fetch(_LOAD, *arguments)  # a pooled connection that the server had ended: reading again is harmless
+                answer.set_result(rows)

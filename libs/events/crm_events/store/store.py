@@ -211,17 +211,15 @@ class EventStore:
                     return Taken(claim, UUID(detail["holder"]))
         raise AssertionError("the store refused a claim this command did not make")
 
-    async def _repeat(self, command: Command) -> Done[Any]:
-        """The command was done before: its events and its streams as they now are, its own first stream first."""
-        known = await self.pool.fetchrow("select * from commands where command_id = $1", command.id)
-        if known is None:
-            raise AssertionError("a duplicate has its row")
-        if not hmac.compare_digest(known["fingerprint"], command.fingerprint):
+    async def _repeat(self, command: Command) -> Done[Any] | None:
+        """The command was done before: its events and its streams as they now are, its own first stream first. None if it was forgotten meanwhile."""
+        known = await self._loads.command(command.id)
+        if not known:
+            return None
+        if not hmac.compare_digest(known[0]["fingerprint"], command.fingerprint):
             raise KeyReused("This Idempotency-Key was sent with another request. Use a new key for a new request.")
-        rows = await self.pool.fetch(f"select stream_id, partition, customer_id, {HISTORY[7:]} where position between $1 and $2 order by position",
-                                     known["first_position"], known["position"])  # fmt: skip
-        ids = list(dict.fromkeys([known["stream_id"], *(row["stream_id"] for row in rows)]))
-        parts = [part for stream_id in ids if (part := await self._read_any(stream_id))]
+        rows = [row for row in known if row["position"] is not None]
+        parts = await self._read_any(list(dict.fromkeys([known[0]["first_stream"], *(row["stream_id"] for row in rows)])))
         if command.only_for is not None and any(part.customer_id not in command.only_for for part in parts):
             raise NotFound("There is nothing of this id that you may see.")
         positions = {row["partition"]: row["position"] for row in rows}
@@ -262,26 +260,35 @@ class EventStore:
         """The keyed hash (HMAC-SHA-256) under which a claimed value is kept."""
         return hmac.digest(self._index_key, value.encode(), "sha256")
 
-    async def _read_any(self, stream_id: UUID) -> Loaded[Any] | None:
-        kind = await self.pool.fetchval("select type from streams where stream_id = $1", stream_id)
-        return await self.read(self.folds[kind].aggregate, stream_id) if kind else None
+    async def _read_any(self, stream_ids: Sequence[UUID]) -> list[Loaded[Any]]:
+        """The streams of these ids that are there, of whatever kind, as of now."""
+        found = []
+        for row, stream_id in zip(await self._loads.streams(stream_ids, None), stream_ids, strict=True):
+            if row["type"] is not None:
+                fold = self.folds[row["type"]]
+                part = await self._loaded(fold, stream_id, row)
+                found.append(replace(part, state=fold.advanced(part.state, row["now"])))
+        return found
 
     async def _load(self, targets: Sequence[Target], command: UUID | None) -> tuple[datetime, bool, list[Loaded[Any]]]:
-        rows = await self._loads.rows([target.stream_id for target in targets], command)
+        rows = await self._loads.streams([target.stream_id for target in targets], command)
         loaded = []
         for target, row in zip(targets, rows, strict=True):
             fold, kind = self.folds[target.aggregate.stream_type], row["type"]
-            key = target.key or target.stream_id
-            if kind is None or kind != target.aggregate.stream_type:  # another kind's id is, for this route, no id at all
+            if kind == target.aggregate.stream_type:
+                loaded.append(await self._loaded(fold, target.stream_id, row))
+            else:  # another kind's id is, for this route, no id at all
+                key = target.key or target.stream_id
                 loaded.append(Loaded(target.stream_id, fold.aggregate.state(), 0, key, None, 0, occupied=kind is not None))
-                continue
-            if row["state_rev"] == fold.aggregate.revision:
-                state = fold.read(row["state"])
-            else:
-                self.metrics.refolds.inc()
-                state = await refold(self.pool, fold, target.stream_id, row["version"])
-            loaded.append(Loaded(target.stream_id, state, row["version"], row["customer_id"], row["recorded_at"], row["position"]))
         return rows[0]["now"], rows[0]["known"], loaded
+
+    async def _loaded(self, fold: Fold[Any], stream_id: UUID, row: asyncpg.Record) -> Loaded[Any]:
+        if row["state_rev"] == fold.aggregate.revision:
+            state = fold.read(row["state"])
+        else:
+            self.metrics.refolds.inc()
+            state = await refold(self.pool, fold, stream_id, row["version"])
+        return Loaded(stream_id, state, row["version"], row["customer_id"], row["recorded_at"], row["position"])
 
 
 async def _keep_settings(_: asyncpg.Connection) -> None:

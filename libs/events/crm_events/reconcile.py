@@ -135,12 +135,14 @@ def _ids(seen: Iterable[Seen], most: int) -> list[UUID]:
 
 
 async def _records(bootstrap_servers: str, topic: str, source: str) -> AsyncIterator[Record]:
-    """Every record of `source` from the log's start to its end as it is now, in order within each partition."""
+    """Every record of `source` from the log's start to its end as it is now, in order within each partition; none if there is no such topic."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100)
     async with asyncio.timeout(30):
         await consumer.start()
     try:
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        if topic not in await consumer.topics():
+            return  # its offsets would be asked for until it appears
         consumer.assign(partitions)
         starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         waiting = {tp for tp in partitions if ends[tp] > starts[tp]}

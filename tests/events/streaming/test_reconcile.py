@@ -60,6 +60,13 @@ async def test_the_count_of_a_topic_ends_where_its_chain_is_broken(log: Any) -> 
     assert (tally.count, tally.last, tally.repeated) == (2, 2, 2)
 
 
+async def test_of_a_topic_that_is_not_there_every_event_is_missing(store: Any, log: Any) -> None:
+    stored = await store.append(3)
+    tallies = await reconcile.topic_count(log.bootstrap, f"{log.topic}.lost", "contacts", 3)
+    assert {tally.count for tally in tallies.values()} == {0}
+    assert len(await reconcile.not_in_topic(reconcile.store_window(store.connection), tallies, 3)) == len(stored)
+
+
 async def test_missing_doubled_and_strange_events_of_a_journal_are_named_across_windows(store: Any) -> None:
     await store.connection.execute(
         """insert into events select n, gen_random_uuid(), 1, gen_random_uuid(), 'contact.registered', 1, gen_random_uuid(), n % 12, now(), now(), '{}', '{}'

@@ -13,7 +13,7 @@ from crm_events.deciding import Fact
 from crm_events.language.contacts import NeedRecorded, NoteAdded, OwnerAssigned
 from crm_events.refusals import AlreadyExists, Gone, KeptMoving, KeyReused, NotFound, Rejected, Taken, Unavailable, VersionConflict
 from crm_events.sealing import is_sealed, unseal
-from crm_events.store.append import Append, Appender
+from crm_events.store.append import Append, Appender, Part
 from crm_events.store.metrics import StoreMetrics
 from crm_events.store.store import EventStore, Target
 from crm_events.store.verify import refold_stale, verify
@@ -247,5 +247,5 @@ async def test_a_database_that_is_away_is_told_as_such(postgres: str) -> None:
 
     appender = Appender(connect, StoreMetrics(CollectorRegistry()))
     with pytest.raises(Unavailable) as told:
-        await appender.append(Append(uuid.uuid4(), b"", [], [], []))
+        await appender.append(Append(uuid.uuid4(), b"", [Part(uuid.uuid4(), "jar", 1, 1, uuid.uuid4(), 1, None)], [], []))
     assert not told.value.unknown

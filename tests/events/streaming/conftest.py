@@ -212,7 +212,8 @@ async def store(databases: Any) -> AsyncIterator[Store]:
 
     async def prepare(url: str) -> None:
         connection = await asyncpg.connect(url)
-        await connection.execute(files("crm_events.store").joinpath("schema.sql").read_text())
+        for script in ("schema.sql", "append.sql"):
+            await connection.execute(files("crm_events.store").joinpath(script).read_text())
         await connection.close()
 
     url = await databases.create(template=await databases.template("streaming-store", prepare))

@@ -90,11 +90,13 @@ class Appended:
     detail: str | None
 
 
-_CALL = (
-    "select * from append_group($1::uuid[],$2::bytea[],$3::int[],$4::uuid[],$5::text[],$6::int[],$7::int[],$8::uuid[],$9::int[],$10::jsonb[],"
-    "$11::int[],$12::uuid[],$13::int[],$14::uuid[],$15::text[],$16::smallint[],$17::uuid[],$18::smallint[],$19::timestamptz[],$20::json[],$21::json[],"
-    "$22::int[],$23::text[],$24::bytea[],$25::uuid[],$26::bool[])"
+_TYPES = (
+    "uuid bytea uuid int int",  # commands
+    "int uuid text int int uuid int jsonb",  # parts
+    "int uuid int uuid text smallint uuid smallint timestamptz json json",  # events
+    "int text bytea uuid bool",  # claims
 )
+_CALL = f"select * from append_group({', '.join(f'${n}::{kind}[]' for n, kind in enumerate(' '.join(_TYPES).split(), 1))})"
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
@@ -106,6 +108,9 @@ def _arguments(batch: Sequence[Append]) -> list[list[Any]]:
     return [
         [each.command_id for each in batch],
         [each.fingerprint for each in batch],
+        [each.parts[0].stream_id for each in batch],
+        [each.parts[0].version for each in batch],
+        [len(each.events) for each in batch],
         *_columns([(n, p.stream_id, p.type, p.expected, p.version, p.customer_id, p.revision, p.state) for n, each in numbered for p in each.parts], 8),
         *_columns(
             [

@@ -12,5 +12,11 @@ def run_script(bind: sa.Connection, script: str) -> None:
 
 
 def create_store(bind: sa.Connection) -> None:
-    """The tables and the append function of `schema.sql`, in the current search path."""
+    """The tables of `schema.sql` and the append function, in the current search path."""
     run_script(bind, files("crm_events.store").joinpath("schema.sql").read_text())
+    create_append(bind)
+
+
+def create_append(bind: sa.Connection) -> None:
+    """The append function of `append.sql`, or its newest text. One of another signature stays, for processes of the version before that still run."""
+    run_script(bind, files("crm_events.store").joinpath("append.sql").read_text())

@@ -10,7 +10,7 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from crm_events.command import Command
-from crm_events.deciding import Claim, Fact, Happened
+from crm_events.deciding import At, Claim, Fact, Happened
 from crm_events.event import MAX_PAYLOAD_BYTES, Event
 from crm_events.refusals import TooLarge
 from crm_events.registry import REGISTRY
@@ -23,13 +23,12 @@ from crm_events.vault import Key
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One stream during a command: as loaded, its new facts (plain until `sealed`), and the state after them."""
+    """One stream during a command: as loaded, its new facts, and the state after them."""
 
     fold: Fold[Any]
     before: Loaded[Any]
     state: Any
     facts: tuple[Fact[Any], ...]
-    decided: tuple[Happened[Any], ...] = ()
     claims: tuple[Claim, ...] = ()
 
     @property
@@ -42,29 +41,20 @@ class Draft:
         """Where the stream's events go in its topic."""
         return partition_of(self.before.customer_id)
 
-    @property
-    def holds_personal(self) -> bool:
-        """Does an event just decided carry personal text?"""
-        return any(_personal(event) for event, _ in moments(self.decided, _ANY))
-
-    def with_events(self, events: Iterable[Happened[Any]]) -> "Draft":
-        """The same with what the rule decided, not yet sealed."""
-        return replace(self, decided=tuple(events))
-
     def unmoved(self) -> "Draft":
         """Check-only: what time alone would have written is left to the timer."""
-        return replace(self, state=self.before.state, facts=())
+        return Draft(self.fold, self.before, self.before.state, ())
 
-    def sealed(self, keys: Mapping[UUID, Key], shown: Any, at: datetime) -> "Draft":
-        """The decided events sealed and folded; their claims, asked with the plain event and the state before it."""
-        facts, state, claims = list(self.facts), self.state, list[Claim]()
-        for event, moment in moments(self.decided, at):
+    def sealed(self, decided: Iterable[Happened[Any]], keys: Mapping[UUID, Key], shown: Any, at: datetime) -> "Draft":
+        """The same with what the rule decided, sealed and folded; its claims, asked with the plain event and the state before it."""
+        aggregate, facts, state, claims = self.fold.aggregate, list(self.facts), self.state, list[Claim]()
+        for event, moment in moments(decided, at):
             event_id = uuid7()
-            claims += [self._placed(claim) for claim in self.fold.aggregate.claims(shown, event)]
+            claims += [self._placed(claim) for claim in aggregate.claims(shown, event)]
             fact = Fact(_seal(event, event_id, keys.get(self.before.customer_id)), event_id, moment)
-            state = self.fold.aggregate.evolve(state, fact)
+            state = aggregate.evolve(state, fact)
             facts.append(fact)
-        return replace(self, state=state, facts=tuple(facts), claims=tuple(claims))
+        return Draft(self.fold, self.before, state, tuple(facts), tuple(claims))
 
     def _placed(self, claim: Claim) -> Claim:
         match claim.within:
@@ -75,12 +65,18 @@ class Draft:
             case "stream":
                 return replace(claim, scope=f"{claim.scope}:{self.before.stream_id}")
 
-    def shown(self, now: datetime) -> Loaded[Any]:
-        """The stream for an answer: as of now."""
-        return replace(self.before, state=self.fold.advanced(self.state, now) if self.version else self.state, version=self.version)
+    def shown(self, now: datetime, recorded_at: datetime | None = None, position: int = 0) -> Loaded[Any]:
+        """The stream for an answer, as of now; when and where its last event was stored, if this command stored any."""
+        before, version = self.before, self.version
+        state = self.fold.advanced(self.state, now) if version else self.state
+        if not self.facts:
+            recorded_at, position = before.recorded_at, before.position
+        return Loaded(before.stream_id, state, version, before.customer_id, recorded_at, position, before.occupied)
 
 
-_ANY = datetime.min
+def holds_personal(decided: Iterable[Happened[Any]]) -> bool:
+    """Does any of these events carry personal text?"""
+    return any(_personal(item.event if isinstance(item, At) else item) for item in decided)
 
 
 def draft(fold: Fold[Any], part: Loaded[Any], at: datetime) -> Draft:

@@ -51,6 +51,7 @@ class Fold(Generic[S]):
     def __init__(self, aggregate: Aggregate[S, Any]) -> None:
         self.aggregate = aggregate
         self._json: TypeAdapter[S] = TypeAdapter(aggregate.state)
+        self.initial: S = aggregate.state()  # frozen, so all streams may begin with the same
 
     def write(self, state: S) -> str:
         """The text for the column `state`."""
@@ -105,7 +106,7 @@ HISTORY = "select version, position, event_id, type, schema_version, occurred_at
 async def refold(connection: asyncpg.Connection | asyncpg.Pool, fold: Fold[S], stream_id: UUID, upto: int) -> S:
     """The state at version `upto`, from the events."""
     rows = await connection.fetch(f"{HISTORY} where stream_id = $1 and version <= $2 order by version", stream_id, upto)
-    return fold.evolve(fold.aggregate.state(), map(fact_of, rows))
+    return fold.evolve(fold.initial, map(fact_of, rows))
 
 
 def recorded(rows: Sequence[asyncpg.Record]) -> list[Recorded]:

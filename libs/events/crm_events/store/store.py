@@ -19,7 +19,7 @@ from crm_events.event import Event, milliseconds
 from crm_events.refusals import AlreadyExists, KeptMoving, KeyReused, NotFound, Taken, VersionConflict
 from crm_events.sealing import open_tree, sealed_key_ids
 from crm_events.store.append import Append, Appended, Appender, HashedClaim, Part
-from crm_events.store.drafting import Draft, draft, stored_events
+from crm_events.store.drafting import Draft, draft, holds_personal, stored_events
 from crm_events.store.loading import HISTORY, Fold, Loaded, Recorded, fact_of, recorded, refold
 from crm_events.store.loads import Loads
 from crm_events.store.locks import StreamLocks
@@ -29,6 +29,7 @@ from crm_events.vault import Vault
 
 # Plans made while the tables are nearly empty stay for the connection's life: a scan that costs nothing then costs everything later.
 PLANNER = {"jit": "off", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+GENERIC = {"plan_cache_mode": "force_generic_plan"}  # the append function's dozen statements are not planned anew for each batch: a fifth less for a small one
 TRIES = 4  # the first and three more: as api.md promises before 409 `conflict`
 
 S = TypeVar("S")
@@ -133,11 +134,12 @@ class EventStore:
         drafts = [draft(self.folds[target.aggregate.stream_type], part, at) for target, part in zip(targets, loaded, strict=True)]
         shown = [await self._for_deciding(each) for each in drafts]
         decided = [list(events) for events in decide(shown, at)]
+        subjects = {each.before.customer_id for each, events in zip(drafts, decided, strict=True) if holds_personal(events)}
+        keys = await self.vault.keys_for_writing(subjects) if subjects else {}
         drafts = [
-            each.with_events(events) if events else each if advance_only else each.unmoved()
-            for each, events in zip(drafts, decided, strict=True)
+            each.sealed(events, keys, state, at) if events else each if advance_only else each.unmoved()
+            for each, events, state in zip(drafts, decided, shown, strict=True)
         ]  # fmt: skip
-        drafts = await self._sealed(drafts, shown, at)
         for each in drafts:
             if each.before.occupied and each.facts:
                 raise AlreadyExists("This id is in use for something else. Choose another.", each.before.stream_id)
@@ -158,11 +160,6 @@ class EventStore:
         data = each.fold.python(each.state)
         keys = await self.vault.keys_for_reading(sealed_key_ids(data))
         return each.fold.from_python(open_tree(data, keys)[0])
-
-    async def _sealed(self, drafts: list[Draft], shown: list[Any], at: datetime) -> list[Draft]:
-        subjects = {each.before.customer_id for each in drafts if each.holds_personal}
-        keys = await self.vault.keys_for_writing(subjects) if subjects else {}
-        return [each.sealed(keys, state, at) for each, state in zip(drafts, shown, strict=True)]
 
     def _append_of(self, command: Command, drafts: list[Draft]) -> Append:
         claims = {(claim.scope, claim.value): (claim, each.before.stream_id) for each in drafts for claim in each.claims}
@@ -189,8 +186,7 @@ class EventStore:
                 parts, positions, at = [], dict[int, int](), answer.first_position
                 for each in drafts:
                     at += len(each.facts)
-                    part = each.shown(now)
-                    parts.append(replace(part, recorded_at=answer.recorded_at, position=at - 1) if each.facts else part)
+                    parts.append(each.shown(now, answer.recorded_at, at - 1))
                     if each.facts:
                         positions[each.partition] = max(positions.get(each.partition, 0), at - 1)
                 return Done(tuple(parts), facts, token.encode(self.source, positions))
@@ -279,7 +275,7 @@ class EventStore:
                 loaded.append(await self._loaded(fold, target.stream_id, row))
             else:  # another kind's id is, for this route, no id at all
                 key = target.key or target.stream_id
-                loaded.append(Loaded(target.stream_id, fold.aggregate.state(), 0, key, None, 0, occupied=kind is not None))
+                loaded.append(Loaded(target.stream_id, fold.initial, 0, key, None, 0, occupied=kind is not None))
         return rows[0]["now"], rows[0]["known"], loaded
 
     async def _loaded(self, fold: Fold[Any], stream_id: UUID, row: asyncpg.Record) -> Loaded[Any]:
@@ -315,7 +311,7 @@ async def open_store(
         metrics = StoreMetrics(registry or CollectorRegistry())
 
         async def connect() -> asyncpg.Connection:
-            return await asyncpg.connect(database_url, timeout=5, server_settings=PLANNER | {"lock_timeout": "5s", "statement_timeout": "8s"})
+            return await asyncpg.connect(database_url, timeout=5, server_settings=PLANNER | {"lock_timeout": "5s", "statement_timeout": "8s"} | GENERIC)
 
         appender = Appender(connect, metrics, on_commit)
         stack.push_async_callback(appender.close)

@@ -3,7 +3,6 @@
 import itertools
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +11,8 @@ import psutil
 import pytest
 from crm_local.parts import PARTS
 from crm_local.stack import Stack
-from crm_local.telling import environment, program
 from front_end import Client, token
+from programs import run
 
 CUSTOMERS, WRITERS = 6, 3
 
@@ -94,11 +93,6 @@ def everything_is_there_once(load: Load) -> None:
         view = load.client.view(customer, *(each for _, each in acknowledged[-3:]))
         assert view["contact"]["interactions"] == len(acknowledged), customer
         assert sorted(told(load, customer)) == sorted(identity for identity, _ in acknowledged)
-
-
-def run(backbone: Stack, service: str, *words: str) -> subprocess.CompletedProcess[str]:
-    part = next(part for part in PARTS if part.name == service)
-    return subprocess.run([program(part.service), *words], env=environment(part, backbone.surroundings()), capture_output=True, text=True, timeout=120)
 
 
 def test_a_writer_and_every_process_of_reporting_killed_under_load_lose_and_double_nothing(backbone: Stack, load: Load) -> None:

@@ -1,18 +1,21 @@
-"""What can be done with a service from a command line? `<service> api | relay | migrate | verify`."""
+"""What can be done with a service from a command line? `<service> api | relay | migrate | verify | recover`."""
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from types import FrameType
-from typing import Any
+from typing import Annotated, Any
 
 import asyncpg
 import typer
 import uvicorn
 from crm_events.deciding import Aggregate
+from crm_events.recovering.tail import Forked, Hole
+from crm_events.recovery import take_back
 from crm_events.store.verify import refold_stale
 from crm_events.store.verify import verify as verify_store
+from crm_events.topics import SOURCES
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -108,7 +111,26 @@ def service_cli(name: str, *, settings: type[S], app: Callable[[S], FastAPI], ag
         """Prove every row equal to the fold of its events, and the log whole. Exit code 1 names differences."""
         sys.exit(run(_verify(name, told(quiet=True), kinds)))
 
+    @program.command()
+    def recover(
+        accept_loss: Annotated[bool, typer.Option("--accept-loss", help="Go on although positions are missing that were acknowledged.")] = False,
+    ) -> None:
+        """Take back from Kafka what a restored database has lost, and open writes. The service does it by itself, but stops at a missing position."""
+        found = told(quiet=True)
+        sys.exit(run(_recover(name, found, kinds, accept_loss=accept_loss)))
+
     return program
+
+
+async def _recover(name: str, settings: Any, aggregates: list[Aggregate[Any, Any]], *, accept_loss: bool) -> int:
+    async with opened(name, settings, aggregates, CollectorRegistry()) as store:
+        try:
+            taken = await take_back(store, topic=SOURCES[name], bootstrap_servers=settings.kafka_bootstrap_servers, accept_loss=accept_loss)
+        except (Hole, Forked) as found:
+            print(f"{name}: writes stay closed: {found}")
+            return 1
+    print(f"{name}: {taken.events - taken.lost} events taken back, {taken.lost} lost; writes are open.")
+    return 0
 
 
 async def _migrate(name: str, settings: Any, aggregates: list[Aggregate[Any, Any]], package: str) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 from crm_events.deciding import Aggregate
+from crm_events.recovery import Recovery
 from crm_events.relay import Relay
 from crm_events.store.store import EventStore, open_store
 from crm_events.store.timer import Timer
@@ -67,8 +68,11 @@ def writer_app(
                 await prepare(store)
             works: dict[str, Work] = {}
             if relay is not None:
-                works["relay"] = relay.run
+                recovery = Recovery(store, topic=SOURCES[name], bootstrap_servers=settings.kafka_bootstrap_servers, on_open=relay.wake)
+                await recovery.before_serving()
+                works |= {"relay": relay.run, "recovery": recovery.run}
                 chassis.health.add("relay", partial(late, relay), required=False)
+                chassis.health.add("writes", partial(_trouble, recovery), required=False)
             if settings.timer:
                 works["timer"] = Timer(store).run
             if settings.follow:
@@ -147,6 +151,10 @@ async def late(relay: Relay) -> str | None:
     if status.trouble:
         return f"events wait: {status.trouble.partition(':')[0]}"
     return f"the oldest event has waited {status.age_seconds:.0f} s" if status.age_seconds > LATE else None
+
+
+async def _trouble(recovery: Recovery) -> str | None:
+    return recovery.trouble
 
 
 async def _answers(pool: asyncpg.Pool) -> str | None:

@@ -65,7 +65,7 @@ def store_window(connection: Connection) -> Window:
     """The events of a store, for `count` and `differences`."""
 
     async def window(after: int, upto: int) -> Sequence[Seen]:
-        rows = await connection.fetch("select partition, position, event_id from events where position > $1 and position <= $2", after, upto)
+        rows = await connection.fetch("select partition, position, event_id from events where position > $1 and position <= $2 and partition >= 0", after, upto)
         return [Seen(row["partition"], row["position"], row["event_id"]) for row in rows]
 
     return window

@@ -201,6 +201,8 @@ class Relay:
     async def _records(self, rows: Sequence[asyncpg.Record], held: Checkpoint) -> tuple[dict[int, list[Outgoing]], list[int]]:
         last, partitions = list(held.last), dict[int, list[Outgoing]]()
         for number, row in enumerate(rows, 1):
+            if row["partition"] < 0:
+                continue  # stands for an event that is lost
             event = reading.envelope(row, self._source, last[row["partition"]], self._about_nobody)
             partitions.setdefault(event.partition, []).append(Outgoing(str(event.key).encode(), event.payload, headers(event, self._schemas)))
             last[event.partition] = event.position
@@ -213,6 +215,7 @@ class Relay:
         found = await tails(self._bootstrap, self._topic, self._source, PARTITIONS, deadline=self._pace.kafka_deadline)
         head = (await reading.standing(connection, self._source)).head  # after the tails: the store may only have grown since
         if (most := max((tail or 0) for tail in found.values())) > head:
+            await connection.execute("update store set timeline = ''")  # closes writes, until the tail is taken back (recovery.py)
             raise StoreBehindLog(f"{self._topic} holds position {most}, the store ends at {head}: it was restored, or the topic belongs to another store")
         behind = [tail for partition, tail in found.items() if tail is not None and tail < held.last[partition]]
         if not behind:

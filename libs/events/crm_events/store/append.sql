@@ -86,7 +86,7 @@ begin
 
   return query
   select c.cmd::int,
-    case when c.cmd = any(dup) then case when m.fingerprint = c.print then 'duplicate' else 'reused' end
+    case when c.cmd = any(dup) then case when m.fingerprint in (c.print, '') then 'duplicate' else 'reused' end
       when c.cmd = any(later) then 'retry' when c.cmd = any(stale) then 'conflict' when c.cmd = any(taken) then 'taken' else 'accepted' end,
     m.first_position, m.position, m.recorded_at,
     case when c.cmd = any(taken) then (select jsonb_build_object('scope', k.scope, 'hash', encode(k.hash, 'hex'), 'holder', h.holder)

@@ -212,7 +212,8 @@ class EventStore:
         known = await self._loads.command(command.id)
         if not known:
             return None
-        if not hmac.compare_digest(known[0]["fingerprint"], command.fingerprint):
+        fingerprint = known[0]["fingerprint"]  # empty: taken back from the topic, which does not carry it
+        if fingerprint and not hmac.compare_digest(fingerprint, command.fingerprint):
             raise KeyReused("This Idempotency-Key was sent with another request. Use a new key for a new request.")
         rows = [row for row in known if row["position"] is not None]
         parts = await self._read_any(list(dict.fromkeys([known[0]["first_stream"], *(row["stream_id"] for row in rows)])))

@@ -9,13 +9,16 @@ from rich.table import Table
 
 from benchmarks.append import append, append_vs_pyeventsourcing
 from benchmarks.harness import Ground, Target, write
+from benchmarks.relay import relay
 
-BENCHMARKS = (append, append_vs_pyeventsourcing)
+BENCHMARKS = (append, append_vs_pyeventsourcing, relay)
 TARGETS = {
     "append_vs_cte": Target(1.5, True, "ratio"),
     "append_vs_ordered_cte": Target(4, True, "ratio"),
     "append_vs_pyeventsourcing": Target(8, True, "ratio"),
     "append_p99_ms": Target(15, False, "ms"),
+    "relay_vs_send_batch": Target(0.22, True, "ratio"),
+    "relay_vs_outbox": Target(4, True, "ratio"),
 }
 
 

@@ -32,7 +32,7 @@ select nextval('positions'), $1, version, $7, 'interaction.recorded', 1::smallin
 """
 
 
-async def _prepared(url: str) -> None:
+async def prepared(url: str) -> None:
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
     async with engine.begin() as connection:
         await connection.run_sync(create_store)
@@ -46,7 +46,7 @@ async def _prepared(url: str) -> None:
 async def _ours(ground: Ground) -> tuple[float, float]:
     """Commands a second, and the 99th percentile in milliseconds."""
     url = await ground.database()
-    await _prepared(url)
+    await prepared(url)
     customers = [uuid.uuid4() for _ in range(CUSTOMERS)]
     async with (
         asyncpg.create_pool(url, min_size=1, max_size=2) as keys,
@@ -68,7 +68,7 @@ async def _told(store: EventStore, customer: uuid.UUID) -> None:
 
 async def _cte(ground: Ground, *, ordered: bool) -> float:
     url = await ground.database()
-    await _prepared(url)
+    await prepared(url)
     connections = [await asyncpg.connect(url) for _ in range(8)]
     payload = orjson.dumps({"interaction_id": str(uuid.uuid4()), "channel": "phone", "direction": "inbound", "kind": "call", "text": TEXT}).decode()
     metadata = orjson.dumps({"actor": "agent:7"}).decode()

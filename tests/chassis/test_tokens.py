@@ -34,7 +34,8 @@ def forge(issuer: Issuer) -> Callable[..., str]:
     def make(claims: dict[str, Any] | None = None, head: dict[str, Any] | None = None, key: Any = private, algorithm: str = "ES256") -> str:
         told = {"iss": "crm-development", "aud": "crm", "sub": "s", "scope": "contacts:read", "exp": time.time() + 60} | (claims or {})
         told = {name: value for name, value in told.items() if value is not None}
-        return jwt.encode(told, key, algorithm=algorithm, headers={"kid": kid} | (head or {}))
+        # jwt.encode refuses odd claims, such as a number as `sub`; whoever signs elsewhere need not.
+        return jwt.PyJWS().encode(json.dumps(told).encode(), key, algorithm=algorithm, headers={"kid": kid} | (head or {}))
 
     return make
 
@@ -68,14 +69,7 @@ async def test_a_token_of_the_issuer_is_good(http: httpx2.AsyncClient, forge) ->
     ],
 )
 async def test_other_claims_are_not(http: httpx2.AsyncClient, forge, claims: dict[str, Any]) -> None:
-    problem(await asked(http, forge(claims) if claims.get("sub") != 7 else _unchecked(forge, claims)), 401, "unauthenticated")
-
-
-def _unchecked(forge: Callable[..., str], claims: dict[str, Any]) -> str:
-    """jwt.encode refuses a number as `sub`; an attacker's library does not. The signature is then wrong as well."""
-    head, _, signature = forge().split(".")
-    told = {"iss": "crm-development", "aud": "crm", "scope": "contacts:read", "exp": time.time() + 60} | claims
-    return f"{head}.{_part(told)}.{signature}"
+    problem(await asked(http, forge(claims)), 401, "unauthenticated")
 
 
 def _part(data: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Is every odd question answered with what is wrong with it, and does no odd event in the journal break a read?"""
 
+import asyncio
 import uuid
 from datetime import timedelta
 
@@ -140,8 +141,9 @@ async def test_each_row_of_a_list_with_names_leaves_a_trace(api: Api, story: Sto
     ok(await api.by("reporting:read").get("/v1/customers"))
     ok(await api.get("/v1/customers"))
     rows: list[asyncpg.Record] = []
-    while len(rows) < 2:
-        rows = await connection.fetch("select customer_id, operation from access")
+    async with asyncio.timeout(20):
+        while len(rows) < 2:
+            rows = await connection.fetch("select customer_id, operation from access")
     assert {(row["customer_id"], row["operation"]) for row in rows} == {(customer, "listCustomers") for customer in people} and len(rows) == 2
 
 

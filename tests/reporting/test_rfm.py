@@ -96,6 +96,10 @@ def test_a_bound_belongs_to_the_better_digit() -> None:
     scale = fixed(NOW, "EUR", 1000.0)
     assert scale.score(last_at=NOW - timedelta(days=30), purchases=10, spend=2000) == "555"
     assert scale.score(last_at=NOW - timedelta(days=30, milliseconds=1), purchases=9, spend=1999) == "444"
+    assert scale.score(last_at=NOW - timedelta(days=90), purchases=5, spend=1000) == "444"
+    assert scale.score(last_at=NOW - timedelta(days=91), purchases=4, spend=999) == "333"
+    assert scale.score(last_at=NOW - timedelta(days=180), purchases=3, spend=500) == "333"
+    assert scale.score(last_at=NOW - timedelta(days=181), purchases=2, spend=499) == "222"
     assert scale.score(last_at=NOW - timedelta(days=365), purchases=2, spend=250) == "222"
     assert scale.score(last_at=NOW - timedelta(days=366), purchases=1, spend=249) == "111"
 

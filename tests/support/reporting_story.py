@@ -64,8 +64,15 @@ class Story:
         await self.tell(ContactUnmerged(merge_id=merge, survivor_id=survivor), absorbed)
 
     async def composed(self) -> None:
+        await self.summed_up()
+        await self.indexed()
+
+    async def summed_up(self) -> None:
         while await compose_next(self.connection, "b1"):
             pass
+        await self.connection.execute("notify composed")
+
+    async def indexed(self) -> None:
         while await index_next(self.connection, self.vault, bytes(range(32))):
             pass
         await self.connection.execute("notify composed")

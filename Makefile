@@ -54,8 +54,11 @@ format: $(INSTALLED) ## rewrite the code in the project's format
 lock: $(INSTALLED) ## resolve requirements/*.in anew into hashed locks
 	deploy/lock.sh
 
-bench: $(INSTALLED) ## run the benchmarks
-	@$(if $(wildcard tests/benchmarks/*.py),$(BIN)/python -m pytest tests/benchmarks $(ARGS),echo "There are no benchmarks under tests/benchmarks yet." >&2; exit 2)
+bench: .venv/.rivals ## measure against rivals, on servers of its own (ONLY=append for one); writes build/bench.json
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY)
+
+.venv/.rivals: $(INSTALLED) requirements/bench.txt
+	@deploy/setup.sh requirements/bench.txt && touch $@
 
 chaos: $(INSTALLED) ## run the fault tests
 	@$(if $(wildcard tests/faults/*.py),$(BIN)/python -m pytest tests/faults $(ARGS),echo "There are no fault tests under tests/faults yet." >&2; exit 2)

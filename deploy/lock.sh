@@ -9,3 +9,4 @@ compile() { ../.venv/bin/uv pip compile --quiet --no-emit-index-url --no-emit-fi
 compile bootstrap.in -o bootstrap.txt
 compile runtime.in -o runtime.txt
 compile -c bootstrap.txt -c runtime.txt dev.in -o dev.txt
+compile -c dev.txt bench.in -o bench.txt

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv: a suitable Python, the locked packages by their hashes, and this checkout's distributions in place.
-# Called by `make setup`; quick when everything is there. PYTHON=… chooses the interpreter.
+# Called by `make setup`; quick when everything is there. PYTHON=… chooses the interpreter; arguments name further locks to install.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -38,7 +38,9 @@ export UV_SYSTEM_CERTS=true UV_PYTHON="$PWD/.venv/bin/python" UV_HTTP_TIMEOUT="$
 
 say "Installing locked packages …"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-.venv/bin/uv pip install --quiet --require-hashes -r requirements/dev.txt
+for locked in requirements/dev.txt "$@"; do
+    .venv/bin/uv pip install --quiet --require-hashes -r "$locked"
+done
 editables=()
 for project in libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml; do
     editables+=(-e "${project%/pyproject.toml}")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
-from crm_events.deciding import Fact
+from crm_events.deciding import Claim, Fact
 from crm_events.language.contacts import NeedRecorded, NoteAdded, OwnerAssigned
 from crm_events.refusals import AlreadyExists, Gone, KeptMoving, KeyReused, NotFound, Rejected, Taken, Unavailable, VersionConflict
 from crm_events.sealing import is_sealed, unseal
@@ -249,3 +249,17 @@ async def test_a_database_that_is_away_is_told_as_such(postgres: str) -> None:
     with pytest.raises(Unavailable) as told:
         await appender.append(Append(uuid.uuid4(), b"", [Part(uuid.uuid4(), "jar", 1, 1, uuid.uuid4(), 1, None)], [], []))
     assert not told.value.unknown
+
+
+async def test_what_another_command_of_the_same_batch_lets_go_can_be_taken(url: str) -> None:
+    def claims(_: Jar, event: NeedRecorded | OwnerAssigned) -> list[Claim]:
+        return [Claim("need", event.need)] if isinstance(event, NeedRecorded) else [Claim("need", event.agent_id, take=False)]
+
+    jar, other = uuid.uuid4(), uuid.uuid4()
+    async with opened(url, replace(JARS, claims=claims)) as store:
+        await store.handle(JARS, jar, command(), lambda j, now: [NeedRecorded(need_id=uuid.uuid4(), need="shelf")])
+        await asyncio.gather(
+            store.handle(JARS, jar, command(), lambda j, now: [OwnerAssigned(agent_id="shelf")]),
+            store.handle(JARS, other, command(), lambda j, now: [NeedRecorded(need_id=uuid.uuid4(), need="shelf")]),
+        )
+        assert await store.holders("need", "shelf") == [other]

@@ -67,12 +67,14 @@ def writer_app(
             if prepare is not None:
                 await prepare(store)
             works: dict[str, Work] = {}
-            if relay is not None:
-                recovery = Recovery(store, topic=SOURCES[name], bootstrap_servers=settings.kafka_bootstrap_servers, on_open=relay.wake)
+            if settings.relay or settings.timer:
+                recovery = Recovery(store, topic=SOURCES[name], bootstrap_servers=settings.kafka_bootstrap_servers, on_open=relay.wake if relay else None)
                 await recovery.before_serving()
-                works |= {"relay": relay.run, "recovery": recovery.run}
-                chassis.health.add("relay", partial(late, relay), required=False)
+                works["recovery"] = recovery.run
                 chassis.health.add("writes", partial(_trouble, recovery), required=False)
+            if relay is not None:
+                works["relay"] = relay.run
+                chassis.health.add("relay", partial(late, relay), required=False)
             if settings.timer:
                 works["timer"] = Timer(store).run
             if settings.follow:

@@ -23,6 +23,7 @@ from crm_events.deciding import Aggregate, Claim, Fact
 from crm_events.envelope import Envelope
 from crm_events.lease import Connection
 from crm_events.recovering.tail import LOST, Forked, Hole, Tail
+from crm_events.refusals import Gone
 from crm_events.registry import REGISTRY
 from crm_events.relaying.tails import tails
 from crm_events.sealing import open_tree, sealed_key_ids
@@ -37,7 +38,15 @@ LOOK = 3.0  # seconds the broker has to tell how far the topic is, before reques
 UNKNOWN = b""  # the fingerprint of a command that was taken back: the topic does not carry it, so any request with its key is the same
 
 _CLOSED = "select timeline <> substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) from store"
-_OPEN = "update store set timeline = substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
+_BEGIN = """
+select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline, coalesce(e.position, 0) as head, e.recorded_at
+from (values (1)) one left join lateral (select position, recorded_at from events order by position desc limit 1) e on true
+"""
+_OPEN = """
+update store set timeline = $1 where substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) = $1
+and (select coalesce(max(position), 0) from events) >= $2 returning timeline
+"""
+_LOST = "select exists (select 1 from events where partition < 0)"  # an operator has accepted a loss before
 _CLOSE = "update store set timeline = '' where (select coalesce(max(position), 0) from events) < $1"
 _HEAD = "select coalesce(max(position), 0) from events"
 _EVENTS = (
@@ -75,16 +84,21 @@ async def take_back(store: EventStore, *, topic: str, bootstrap_servers: str, ac
     Raises Hole (unless `accept_loss`), Forked, and OSError, KafkaError or asyncpg errors while broker or database are away: writes stay closed.
     """
     work, taken = _Work(store, accept_loss=accept_loss), TakenBack(0)
-    async with Tail(bootstrap_servers, topic, store.source, await store.pool.fetchval(_HEAD), accept_loss) as tail:
+    (begun,) = await store.pool.fetch(_BEGIN)
+    async with Tail(bootstrap_servers, topic, store.source, begun["head"], begun["recorded_at"], accept_loss) as tail:
         window: list[Envelope] = []
+        command: UUID | None = None
         async for event in tail.events():
-            if len(window) >= WINDOW and event.command_id != window[-1].command_id:
+            if len(window) >= WINDOW and event.type != LOST and event.command_id != command:
+                await _same(store, tail.known)
                 taken, window = await work.take(window, taken), []
             window.append(event)
+            command = command if event.type == LOST else event.command_id
         await _same(store, tail.known)
         if window:
             taken = await work.take(window, taken)
-    await store.pool.execute(_OPEN)
+    if await store.pool.fetchval(_OPEN, begun["timeline"], begun["head"] + taken.events) is None:
+        raise Forked("the database failed over once more, or moved, while its tail was taken back")
     return taken
 
 
@@ -100,6 +114,7 @@ class _Work:
 
     def __init__(self, store: EventStore, *, accept_loss: bool) -> None:
         self._store, self._accept_loss = store, accept_loss
+        self._unopened: set[UUID] = set()  # streams whose text was sealed with a key that the vault has lost: what they hold stays theirs
         self._folds = {kind: fold for fold in store.folds.values() for kind in types_of(fold.aggregate)}
 
     async def take(self, events: Sequence[Envelope], taken: TakenBack) -> TakenBack:
@@ -117,16 +132,16 @@ class _Work:
             await connection.execute(_COMMANDS, *_commands(told))
             streams = dict.fromkeys(event.stream_id for event in told)
             claims = [claim for stream_id in streams for claim in await self._fold(connection, stream_id)]
-            await connection.execute("delete from claims where holder = any($1::uuid[])", list(streams))
+            await connection.execute("delete from claims where holder = any($1::uuid[])", [each for each in streams if each not in self._unopened])
             await connection.executemany("insert into claims (scope, hash, holder) values ($1, $2, $3) on conflict do nothing", claims)
         log.warning("recovery.took_back", source=self._store.source, first=events[0].position, last=events[-1].position)
         return TakenBack(taken.events + len(events), taken.lost + len(events) - len(told))
 
     async def _fold(self, connection: Connection, stream_id: UUID) -> list[tuple[str, bytes, UUID]]:
         """Write the stream's row from its events; return the claims it holds after them."""
-        rows = await connection.fetch(f"select customer_id, {HISTORY[7:]} where stream_id = $1 order by version", stream_id)
+        rows = await connection.fetch(f"select stream_id, customer_id, {HISTORY[7:]} where stream_id = $1 order by version", stream_id)
         last = rows[-1]
-        if len(rows) != last["version"] and not self._accept_loss:
+        if len(rows) != last["version"] and not (self._accept_loss or await connection.fetchval(_LOST)):
             raise Forked(f"stream {stream_id} would have {len(rows)} events and the version {last['version']}")
         fold = self._folds[last["type"]]
         state, held = fold.initial, dict[tuple[str, str], bool]()
@@ -158,9 +173,20 @@ class _Work:
             data = orjson.loads(row["payload"])
             opened, redacted = open_tree(data, await self._store.vault.keys_for_reading(sealed_key_ids(data)))
             if redacted:
+                if not await self._destroyed(row["customer_id"]):
+                    self._unopened.add(row["stream_id"])
                 return ()
             event = registry.read(row["type"], row["schema_version"], orjson.dumps(opened))
         return fold.aggregate.claims(shown, event)
+
+    async def _destroyed(self, customer_id: UUID) -> bool:
+        """Was this customer erased, or has the vault lost the key? A lost one is made anew, as the next command about them would."""
+        try:
+            await self._store.vault.keys_for_writing([customer_id])
+        except Gone:
+            return True
+        log.error("recovery.key_lost", source=self._store.source, customer=str(customer_id))
+        return False
 
 
 def types_of(aggregate: Aggregate[Any, Any]) -> frozenset[str]:
@@ -233,12 +259,15 @@ class Recovery:
                     if self._on_open is not None:
                         self._on_open()
                 self.trouble = None
-            except (Hole, Forked) as found:
+            except (Hole, Forked, asyncpg.IntegrityConstraintViolationError) as found:
                 self.trouble, pause = f"writes are closed: {found}", PAUSE
                 log.error("recovery.stopped", source=self._store.source, reason=str(found))
             except (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 pause = PAUSE
                 log.warning("recovery.waits", source=self._store.source, error=repr(error))
+            except Exception as error:
+                self.trouble, pause = f"writes are closed: {type(error).__name__}", PAUSE
+                log.exception("recovery.failed", source=self._store.source)
             try:
                 async with asyncio.timeout(pause):
                     await stop.wait()

@@ -1,7 +1,7 @@
 """Does a store that was restored from a backup get back all that reached Kafka, and only then take commands again?"""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -65,6 +65,12 @@ async def everything(url: str) -> dict[str, list[tuple[Any, ...]]]:
         return {name: [tuple(row) for row in await connection.fetch(query)] for name, query in EVERYTHING.items()}
     finally:
         await connection.close()
+
+
+async def send_again(log: Any, records: Sequence[Any]) -> None:
+    for record in records:
+        await log.producer.send(log.topic, record.value, key=record.key, partition=record.partition, headers=list(record.headers))
+    await log.producer.flush()
 
 
 async def run(url: str, statement: str) -> None:
@@ -140,6 +146,23 @@ async def test_nothing_is_added_where_nothing_was_lost(lost: tuple[str, str], lo
     assert await everything(url) == before
 
 
+async def test_what_was_sent_once_more_behind_the_tail_does_not_hide_it(lost: tuple[str, str], log: Any) -> None:
+    url, backup = lost
+    records = sorted(await log.records(), key=lambda record: int(dict(record.headers)["ce_position"]))
+    await send_again(log, [record for record in records[:60] for _ in range(9)])  # a relay on its way again from an old checkpoint
+    async with opened(backup) as store:
+        await take_back(store, topic=log.topic, bootstrap_servers=log.bootstrap)
+    assert await everything(backup) == await everything(url)
+
+
+async def test_a_topic_that_is_not_there_is_no_proof_that_nothing_is_lost(lost: tuple[str, str], log: Any) -> None:
+    _, backup = lost
+    async with opened(backup) as store:
+        with pytest.raises(Hole, match="the topic is not there"):
+            await take_back(store, topic=f"{log.topic}.other", bootstrap_servers=log.bootstrap)
+        assert await closed(store)
+
+
 async def test_an_acknowledged_position_that_is_in_no_partition_stops_it_until_the_loss_is_accepted(lost: tuple[str, str], log: Any, tools: Any) -> None:
     _, backup = lost
     head = len((await everything(backup))["events"])
@@ -147,9 +170,7 @@ async def test_an_acknowledged_position_that_is_in_no_partition_stops_it_until_t
     await log.empty()
     gone = head + 4  # of a stream that goes on after it
     kept = [record for position, record in enumerate(records, 1) if position != gone]
-    for record in kept:
-        await log.producer.send(log.topic, record.value, key=record.key, partition=record.partition, headers=list(record.headers))
-    await log.producer.flush()
+    await send_again(log, kept)
     jar = uuid.uuid5(uuid.NAMESPACE_OID, "jar 1")
     async with opened(backup) as store:
         with pytest.raises(Hole, match=f"position {gone} "):

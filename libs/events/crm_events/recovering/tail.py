@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -11,16 +12,20 @@ from crm_events.codec import Alien, decode
 from crm_events.envelope import Envelope
 from crm_events.topics import PARTITIONS
 
-STEP = 500  # records the search goes back from a partition's end, four times as many at each further look
-AHEAD = 20_000  # positions a partition may be read before the others
+SKEW = timedelta(minutes=10)  # by which the clocks of database and broker may differ
+KNOWN = 50_000  # events before the head that are kept for comparison
 LOST = "position.lost"  # what stands in the store at a position whose event is gone; sent nowhere, of no stream
 
 
 class Hole(Exception):
-    """A position that was acknowledged reached no partition before it was lost. `position`: the first such, `beyond`: the next that is there."""
+    """A position that was acknowledged reached no partition before it was lost. `position`: the first such, `beyond`: the next that is, None = no topic."""
 
-    def __init__(self, position: int, beyond: int) -> None:
-        super().__init__(f"position {position} is in no partition, although {beyond} is: it was acknowledged and is lost")
+    def __init__(self, position: int, beyond: int | None) -> None:
+        super().__init__(
+            f"position {position} is in no partition, although {beyond} is: it was acknowledged and is lost"
+            if beyond
+            else f"the topic is not there, so nothing tells what follows position {position - 1}"
+        )
         self.position, self.beyond = position, beyond
 
 
@@ -30,7 +35,7 @@ class Forked(Exception):
 
 @dataclass(slots=True)
 class Tail:
-    """The records of `source` after `head`. `known`: the newest at or before `head` seen on the way, to be compared with the store's.
+    """The records of `source` after `head`, which was stored at `recorded_at`. `known`: some at or before it seen on the way, to be compared with the store's.
 
     `accept_loss`: a position that is in no partition is yielded as an event of the type `LOST`, else it raises Hole.
     One reader: `async with Tail(…) as tail: async for event in tail.events():`. Raises KafkaError, TimeoutError when the broker is away.
@@ -40,6 +45,7 @@ class Tail:
     topic: str
     source: str
     head: int
+    recorded_at: datetime | None
     accept_loss: bool = False
     known: dict[int, UUID] = field(default_factory=dict)
     _consumer: AIOKafkaConsumer = field(init=False, repr=False)
@@ -62,37 +68,22 @@ class Tail:
         await self._consumer.stop()
 
     async def _place(self) -> None:
-        """Stand where everything after `head` follows: on each partition at a record that the store has, or at the log's beginning."""
+        """Stand where everything after `head` follows. By the broker's clock, not by positions: what was sent again lies behind what is newer."""
         if self.topic not in await self._consumer.topics():
+            if self.head:
+                raise Hole(self.head + 1, None)  # not even what the store has is there: this is no answer to what it lacks
             self._ends = {}
             return
         partitions = [TopicPartition(self.topic, number) for number in range(PARTITIONS)]
-        starts: dict[TopicPartition, int] = {}
         self._consumer.assign(partitions)
         begins, self._ends = await self._consumer.beginning_offsets(partitions), await self._consumer.end_offsets(partitions)
-        for tp in partitions:
-            self._consumer.assign([tp])
-            starts[tp] = await self._start(tp, begins[tp], self._ends[tp])
-        self._consumer.assign(partitions)
+        starts = dict(begins)
+        if self.recorded_at is not None:
+            moment = int((self.recorded_at - SKEW).timestamp() * 1000)
+            found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, moment))
+            starts = {tp: each.offset if (each := found[tp]) is not None else self._ends[tp] for tp in partitions}
         for tp in partitions:
             self._consumer.seek(tp, starts[tp])
-
-    async def _start(self, tp: TopicPartition, begin: int, end: int) -> int:
-        at, step = end, STEP
-        while at > begin:
-            at, step = max(begin, at - step), 4 * step
-            self._consumer.seek(tp, at)
-            offset = at
-            while offset < end:
-                record = await self._consumer.getone(tp)
-                offset = record.offset + 1
-                event = self._read(record)
-                if event is None:
-                    continue  # a foreign record: the next one tells
-                if event.position <= self.head:
-                    return at
-                break
-        return begin
 
     def _read(self, record: ConsumerRecord) -> Envelope | None:
         try:
@@ -105,22 +96,15 @@ class Tail:
         """Each position once, gapless from `head + 1`. Raises Hole, Forked (two events share a position)."""
         pending: dict[int, Envelope] = {}
         waiting = {tp for tp, end in self._ends.items() if end > await self._consumer.position(tp)}
-        reached = dict.fromkeys(waiting, 0)
         after = self.head + 1
         self._consumer.pause(*(tp for tp in self._ends if tp not in waiting))
         while waiting:
             while after in pending:
                 yield pending.pop(after)
                 after += 1
-            ready = [tp for tp in waiting if reached[tp] <= after + AHEAD]
-            if not ready:
-                for gone in self._gone(after, pending):
-                    yield gone
-                after = min(pending)
-                continue
-            for tp, records in (await self._consumer.getmany(*ready, timeout_ms=500)).items():
-                for event in filter(None, map(self._read, records)):
-                    reached[tp] = max(reached[tp], event.position)
+            for tp, records in (await self._consumer.getmany(*waiting, timeout_ms=500)).items():
+                ours = (self._read(record) for record in records if record.offset < self._ends[tp])  # what comes after may lack its neighbours
+                for event in filter(None, ours):
                     self._keep(event, pending, after)
                 if records[-1].offset >= self._ends[tp] - 1:
                     waiting.discard(tp)
@@ -144,8 +128,8 @@ class Tail:
     def _keep(self, event: Envelope, pending: dict[int, Envelope], after: int) -> None:
         if event.position <= self.head:
             self.known[event.position] = event.event_id
-            if len(self.known) > 10 * STEP * PARTITIONS:
-                del self.known[min(self.known)]
+            if len(self.known) > KNOWN:
+                del self.known[next(iter(self.known))]
         elif event.position >= after:
             there = pending.setdefault(event.position, event)
             if there.event_id != event.event_id:

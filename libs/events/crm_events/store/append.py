@@ -171,14 +171,17 @@ class Appender:
             with self._metrics.duration.time():
                 rows = await self._call(commands)
         except asyncpg.PostgresError as error:
-            if error.sqlstate == RESTORED:
-                raise Unavailable("This database was restored or failed over. Writes open again once its lost tail is back.", retry_after=30) from error
             if len(batch) == 1:
                 log.error("append refused by the database", code=error.sqlstate, constraint=getattr(error, "constraint_name", None))
                 raise
-            for each in batch:  # one bad command must not fail its neighbours
+            for number, each in enumerate(batch):  # one bad command must not fail its neighbours
                 try:
                     await self._store([each])
+                except Unavailable as away:  # nor must each of the others wait for a database that has gone meanwhile
+                    for _, waits in batch[number:]:
+                        if not waits.done():
+                            waits.set_exception(away)
+                    return
                 except Exception as alone:  # noqa: BLE001  handed to the one caller it concerns
                     if not each[1].done():
                         each[1].set_exception(alone)
@@ -212,6 +215,11 @@ class Appender:
                 unknown = unknown or sent
             except (asyncpg.LockNotAvailableError, asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InsufficientResourcesError) as error:
                 failure = error  # the server rolled it back
+            except asyncpg.PostgresError as error:
+                if error.sqlstate != RESTORED:
+                    raise
+                told = "This database was restored or failed over. Writes open again once its lost tail is back."
+                raise Unavailable(told, retry_after=30, unknown=unknown) from error
             if time.monotonic() + pause > began + (DEADLINE if unknown else UNSENT_DEADLINE):
                 log.error("append gave up", error=type(failure).__name__, unknown=unknown)
                 raise Unavailable("The database does not answer. Send the same request with the same key again.", retry_after=2, unknown=unknown) from failure

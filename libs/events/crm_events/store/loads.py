@@ -22,7 +22,7 @@ select i.asker, c.fingerprint, c.stream_id as first_stream, e.stream_id, e.parti
   e.schema_version, e.occurred_at, e.recorded_at, e.payload, e.metadata
 from unnest($1::uuid[]) with ordinality i(id, asker)
 join commands c on c.command_id = i.id
-left join events e on e.position between c.first_position and c.position
+left join events e on e.position between c.first_position and c.position and e.partition >= 0
 order by i.asker, e.position
 """
 

@@ -194,7 +194,7 @@ class EventStore:
                 return await self._repeat(command)
             case "reused":
                 raise KeyReused("This Idempotency-Key was sent with another request. Use a new key for a new request.")
-            case "taken":
+            case "taken" if answer.detail:  # none: its holder released it in the same batch
                 raise self._taken(answer, drafts)
             case _:
                 return None  # conflict or retry: load and decide again

@@ -25,6 +25,7 @@ from crm_events.lease import Connection
 from crm_events.recovering.tail import LOST, Forked, Hole, Tail
 from crm_events.refusals import Gone
 from crm_events.registry import REGISTRY
+from crm_events.relaying.reading import agrees
 from crm_events.relaying.tails import tails
 from crm_events.sealing import open_tree, sealed_key_ids
 from crm_events.store.loading import HISTORY, Fold, fact_of
@@ -47,7 +48,7 @@ update store set timeline = $1 where substr(pg_walfile_name(pg_current_wal_lsn()
 and (select coalesce(max(position), 0) from events) >= $2 returning timeline
 """
 _LOST = "select exists (select 1 from events where partition < 0)"  # an operator has accepted a loss before
-_CLOSE = "update store set timeline = '' where (select coalesce(max(position), 0) from events) < $1"
+_CLOSE = "update store set timeline = '' where (select coalesce(max(position), 0) from events) < $1 or not $2"
 _HEAD = "select coalesce(max(position), 0) from events"
 _EVENTS = (
     "position", "stream_id", "version", "event_id", "type", "schema_version", "customer_id", "partition", "occurred_at", "recorded_at", "payload", "metadata",
@@ -239,13 +240,17 @@ class Recovery:
         self.trouble: str | None = None
 
     async def before_serving(self) -> None:
-        """Close writes if the topic is ahead of the store: a backup put back by hand keeps its timeline. A broker that is away is not waited for."""
+        """Close writes if the topic is ahead of the store, or holds other events: a backup put back by hand keeps its timeline.
+
+        A broker that is away is not waited for.
+        """
         try:
             found = await tails(self._bootstrap, self._topic, self._store.source, PARTITIONS, deadline=LOOK)
         except (OSError, KafkaError) as error:
             log.warning("recovery.not_compared", source=self._store.source, error=repr(error))
             return
-        await self._store.pool.execute(_CLOSE, max((tail or 0) for tail in found.values()))
+        async with self._store.pool.acquire() as connection:
+            await connection.execute(_CLOSE, found.highest, await agrees(connection, found.ids))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A broker or database that is away is waited for; a Hole or a fork is told, and looked at again."""

@@ -209,6 +209,21 @@ async def test_a_relay_that_finds_the_topic_ahead_closes_the_store(lost: tuple[s
         assert (await verify(store)).differences == []
 
 
+async def test_a_store_that_grew_past_its_topic_by_itself_sends_nothing_and_is_closed(lost: tuple[str, str], log: Any, tools: Any) -> None:
+    _, backup = lost
+    await run(backup, "update store set timeline = substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
+    made, sent = relay(backup, log), len(await log.records())
+    async with opened(backup) as store:
+        await fill(store, "another", 60)
+        async with tools.running(made.run):
+            await tools.eventually(lambda: "StoreBehindLog" in (made.status().trouble or ""))
+        assert await closed(store)
+        await run(backup, "update store set timeline = substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
+        await Recovery(store, topic=log.topic, bootstrap_servers=log.bootstrap).before_serving()
+        assert await closed(store)
+    assert len(await log.records()) == sent
+
+
 async def test_a_store_behind_its_topic_is_closed_before_the_first_request(lost: tuple[str, str], log: Any) -> None:
     url, backup = lost
     await run(backup, "update store set timeline = substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")

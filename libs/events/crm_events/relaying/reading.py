@@ -1,6 +1,6 @@
 """What comes next in the store? Rows by position, each proved to follow the one before it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -54,6 +54,12 @@ async def after(connection: Connection, position: int, limit: int) -> Sequence[a
         if row["position"] != expected:
             raise HoleInStore(f"position {expected} is missing from the store: the next one there is {row['position']}")
     return rows
+
+
+async def agrees(connection: Connection, ids: Mapping[int, UUID]) -> bool:
+    """Does the store hold these events at these positions, as far as it holds the positions?"""
+    rows = await connection.fetch("select position, event_id from events where position = any($1::bigint[])", list(ids))
+    return all(ids[row["position"]] == row["event_id"] for row in rows)
 
 
 async def standing(connection: Connection, source: str) -> Standing:

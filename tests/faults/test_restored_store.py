@@ -54,7 +54,7 @@ def test_the_tail_that_a_backup_lacks_comes_back_from_kafka_and_nothing_is_numbe
             assert (again.status_code, again.json()["type"]) == (409, "/problems/identifier-taken")
         assert client.view(early[0][0], token(answer))["contact"]["interactions"] == 1
         assert client.view(taken.json()["id"], token(taken))["profile"]["name"] == "پس از بازیابی"
-        for words in (("contacts", "verify"), ("reporting", "reconcile")):
+        for words in (("contacts", "verify"), ("contacts", "recover"), ("reporting", "reconcile")):
             done = run(backbone, *words)
             assert done.returncode == 0, done.stdout
     finally:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import asyncpg
 import typer
 import uvicorn
+from aiokafka.errors import KafkaError
 from crm_events.deciding import Aggregate
 from crm_events.recovering.tail import Forked, Hole
 from crm_events.recovery import take_back
@@ -126,8 +127,11 @@ async def _recover(name: str, settings: Any, aggregates: list[Aggregate[Any, Any
     async with opened(name, settings, aggregates, CollectorRegistry()) as store:
         try:
             taken = await take_back(store, topic=SOURCES[name], bootstrap_servers=settings.kafka_bootstrap_servers, accept_loss=accept_loss)
-        except (Hole, Forked) as found:
+        except (Hole, Forked, asyncpg.IntegrityConstraintViolationError) as found:
             print(f"{name}: writes stay closed: {found}")
+            return 1
+        except KafkaError as away:
+            print(f"{name}: writes stay closed: the broker does not answer as it should ({type(away).__name__}). Check KAFKA_BOOTSTRAP_SERVERS.")
             return 1
     print(f"{name}: {taken.events - taken.lost} events taken back, {taken.lost} lost; writes are open.")
     return 0

@@ -55,7 +55,7 @@ lock: $(INSTALLED) ## resolve requirements/*.in anew into hashed locks
 	deploy/lock.sh
 
 bench: .venv/.rivals ## measure against rivals, on servers of its own (ONLY=append for one); writes build/bench.json
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY)
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m benchmarks $(ONLY)
 
 .venv/.rivals: $(INSTALLED) requirements/bench.txt
 	@deploy/setup.sh requirements/bench.txt && touch $@

@@ -11,10 +11,9 @@ import orjson
 from crm_contacts.interaction import INTERACTIONS, record
 from crm_events.command import Command
 from crm_events.language.contacts import InteractionRecorded
-from crm_events.store.ddl import create_store
 from crm_events.store.store import EventStore, open_store
-from crm_events.vault import SCHEMA, LocalVault
-from sqlalchemy.ext.asyncio import create_async_engine
+from crm_events.vault import LocalVault
+from jars import migrated
 
 from benchmarks.harness import ROUNDS, Ground, Measure, many, percentile
 
@@ -33,12 +32,8 @@ select nextval('positions'), $1, version, $7, 'interaction.recorded', 1::smallin
 
 
 async def prepared(url: str) -> None:
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
-    async with engine.begin() as connection:
-        await connection.run_sync(create_store)
-    await engine.dispose()
+    await migrated(url)
     connection = await asyncpg.connect(url)
-    await connection.execute(SCHEMA)
     await connection.execute("create sequence positions")
     await connection.close()
 

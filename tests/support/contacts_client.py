@@ -1,5 +1,6 @@
 """How would a front-end team talk to the contacts service?"""
 
+import random
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -58,3 +59,15 @@ def problem(response: httpx2.Response, status: int, kind: str) -> dict[str, Any]
     body = response.json()
     assert (response.status_code, body["type"]) == (status, f"/problems/{kind}"), response.text[:600]
     return body
+
+
+def mail() -> dict[str, str]:
+    return {"kind": "email", "value": f"{uuid.uuid4().hex}@example.org"}
+
+
+def digits(count: int) -> str:
+    return "".join(random.choices("123456789", k=count))
+
+
+def word() -> str:
+    return "".join(random.choices("ابپتجدرزسشفلمنو", k=9))

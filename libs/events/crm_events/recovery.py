@@ -8,7 +8,7 @@ What never reached Kafka is lost; a position that is missing among those that di
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
@@ -25,9 +25,10 @@ from crm_events.lease import Connection
 from crm_events.recovering.tail import LOST, Forked, Hole, Tail
 from crm_events.refusals import Gone
 from crm_events.registry import REGISTRY
-from crm_events.relaying.reading import agrees
+from crm_events.relaying.reading import differing
 from crm_events.relaying.tails import tails
 from crm_events.sealing import open_tree, sealed_key_ids
+from crm_events.store.drafting import metadata
 from crm_events.store.loading import HISTORY, Fold, fact_of
 from crm_events.store.store import EventStore
 from crm_events.topics import PARTITIONS
@@ -48,7 +49,7 @@ update store set timeline = $1 where substr(pg_walfile_name(pg_current_wal_lsn()
 and (select coalesce(max(position), 0) from events) >= $2 returning timeline
 """
 _LOST = "select exists (select 1 from events where partition < 0)"  # an operator has accepted a loss before
-_CLOSE = "update store set timeline = '' where (select coalesce(max(position), 0) from events) < $1 or not $2"
+_CLOSE = "update store set timeline = '' where (select coalesce(max(position), 0) from events) < $1 or $2"
 _HEAD = "select coalesce(max(position), 0) from events"
 _EVENTS = (
     "position", "stream_id", "version", "event_id", "type", "schema_version", "customer_id", "partition", "occurred_at", "recorded_at", "payload", "metadata",
@@ -103,11 +104,11 @@ async def take_back(store: EventStore, *, topic: str, bootstrap_servers: str, ac
     return taken
 
 
-async def _same(store: EventStore, known: Mapping[int, UUID]) -> None:
-    rows = await store.pool.fetch("select position, event_id from events where position = any($1::bigint[])", list(known))
-    for row in rows:
-        if known[row["position"]] != row["event_id"]:
-            raise Forked(f"position {row['position']} is {row['event_id']} in the store and {known[row['position']]} in the topic")
+async def _same(store: EventStore, known: dict[int, UUID]) -> None:
+    async with store.pool.acquire() as connection:
+        if difference := await differing(connection, known):
+            raise Forked(difference)
+    known.clear()  # each is compared once
 
 
 class _Work:
@@ -205,19 +206,8 @@ def _scope(claim: Claim, customer_id: UUID, stream_id: UUID) -> str:
 def _row(event: Envelope) -> tuple[Any, ...]:
     return (
         event.position, event.stream_id, event.version, event.event_id, event.type, event.schema_version, event.key, event.partition,
-        event.occurred_at, event.recorded_at, event.payload.decode(), _metadata(event),
+        event.occurred_at, event.recorded_at, event.payload.decode(), metadata(event.command_id, event),
     )  # fmt: skip
-
-
-def _metadata(event: Envelope) -> str:
-    told = {"command_id": str(event.command_id), "actor": event.actor}
-    if event.correlation_id:
-        told["correlation_id"] = event.correlation_id
-    if event.causation_id:
-        told["causation_id"] = str(event.causation_id)
-    if event.traceparent:
-        told["traceparent"] = event.traceparent
-    return orjson.dumps(told).decode()
 
 
 def _commands(events: Sequence[Envelope]) -> list[list[Any]]:
@@ -250,7 +240,7 @@ class Recovery:
             log.warning("recovery.not_compared", source=self._store.source, error=repr(error))
             return
         async with self._store.pool.acquire() as connection:
-            await connection.execute(_CLOSE, found.highest, await agrees(connection, found.ids))
+            await connection.execute(_CLOSE, found.highest, await differing(connection, found.ids) is not None)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A broker or database that is away is waited for; a Hole or a fork is told, and looked at again."""

@@ -214,7 +214,7 @@ class Relay:
         """The checkpoint, set back to the newest mark from which the log can be filled again if it is shorter than what was acknowledged."""
         found = await tails(self._bootstrap, self._topic, self._source, PARTITIONS, deadline=self._pace.kafka_deadline)
         head = (await reading.standing(connection, self._source)).head  # after the tails: the store may only have grown since
-        if (most := found.highest) > head or not await reading.agrees(connection, found.ids):
+        if (most := found.highest) > head or await reading.differing(connection, found.ids):
             await connection.execute("update store set timeline = ''")  # closes writes, until the tail is taken back (recovery.py)
             raise StoreBehindLog(f"{self._topic} holds position {most}, the store ends at {head}, or other events: it was restored, or this is another's topic")
         behind = [tail for partition, tail in found.last.items() if tail is not None and tail < held.last[partition]]

@@ -110,16 +110,17 @@ class Tail:
                     waiting.discard(tp)
                     self._consumer.pause(tp)
         while pending:
-            for gone in self._gone(after, pending):
-                yield gone
-            after = min(pending)
+            if after not in pending:
+                for gone in self._gone(after, pending):
+                    yield gone
+                after = min(pending)
             yield pending.pop(after)
             after += 1
 
     def _gone(self, after: int, pending: Mapping[int, Envelope]) -> Iterator[Envelope]:
         """What stands for the positions before the next that is there."""
         upto = min(pending)
-        if after < upto and not self.accept_loss:
+        if not self.accept_loss:
             raise Hole(after, upto)
         for position in range(after, upto):
             of_nobody, at = uuid4(), pending[upto].recorded_at

@@ -56,10 +56,11 @@ async def after(connection: Connection, position: int, limit: int) -> Sequence[a
     return rows
 
 
-async def agrees(connection: Connection, ids: Mapping[int, UUID]) -> bool:
-    """Does the store hold these events at these positions, as far as it holds the positions?"""
+async def differing(connection: Connection, ids: Mapping[int, UUID]) -> str | None:
+    """The first position at which the store holds another event than this, in words; None where it agrees as far as it goes."""
     rows = await connection.fetch("select position, event_id from events where position = any($1::bigint[])", list(ids))
-    return all(ids[row["position"]] == row["event_id"] for row in rows)
+    odd = next((row for row in rows if ids[row["position"]] != row["event_id"]), None)
+    return None if odd is None else f"position {odd['position']} is {odd['event_id']} in the store and {ids[odd['position']]} in the topic"
 
 
 async def standing(connection: Connection, source: str) -> Standing:

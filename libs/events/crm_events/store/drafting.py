@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from crm_events.command import Command
 from crm_events.deciding import At, Claim, Fact, Happened
+from crm_events.envelope import Envelope
 from crm_events.event import MAX_PAYLOAD_BYTES, Event
 from crm_events.refusals import TooLarge
 from crm_events.registry import REGISTRY
@@ -100,16 +101,21 @@ def _seal(event: Event, event_id: UUID, key: Key | None) -> Event:
     return event.model_copy(update={name: seal(getattr(event, name), key_id=key.id, key=key.cipher, event_id=event_id, field=name) for name in names})
 
 
+def metadata(command_id: UUID, told: Command | Envelope) -> str:
+    """The JSON text of an event's column `metadata`: who did it by which command, and what led to it."""
+    found = {"command_id": str(command_id), "actor": told.actor}
+    if told.correlation_id:
+        found["correlation_id"] = told.correlation_id
+    if told.causation_id:
+        found["causation_id"] = str(told.causation_id)
+    if told.traceparent:
+        found["traceparent"] = told.traceparent
+    return orjson.dumps(found).decode()
+
+
 def stored_events(each: Draft, command: Command) -> list[NewEvent]:
     """The draft's facts as rows. TooLarge if one exceeds 256 KiB."""
-    metadata = {"command_id": str(command.id), "actor": command.actor}
-    if command.correlation_id:
-        metadata["correlation_id"] = command.correlation_id
-    if command.causation_id:
-        metadata["causation_id"] = str(command.causation_id)
-    if command.traceparent:
-        metadata["traceparent"] = command.traceparent
-    text, rows = orjson.dumps(metadata).decode(), []
+    text, rows = metadata(command.id, command), []
     for version, fact in enumerate(each.facts, each.before.version + 1):
         payload = fact.event.payload()
         if len(payload) > MAX_PAYLOAD_BYTES:

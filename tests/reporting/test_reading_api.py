@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 from contacts_client import Api, ok, problem
@@ -11,6 +11,8 @@ from crm_events.event import utc_text
 from crm_events.language.contacts import PrivacyErasureRequested
 from crm_events.language.tickets import TicketOpened
 from crm_events.topics import partition_of
+from crm_reporting.reading import Reader
+from fastapi import FastAPI
 from reporting_story import Story
 from telling import START
 
@@ -36,6 +38,18 @@ async def test_the_view_joins_what_three_services_told(api: Api, story: Story) -
     assert "contact" not in some and some["purchases"] == view["purchases"]
     problem(await api.get(f"/v1/customers/{customer}?fields=profile,shoes"), 422, "invalid-request")
     problem(await api.get(f"/v1/customers/{uuid.uuid4()}"), 404, "not-found")
+
+
+async def test_a_view_is_of_the_snapshot_its_customer_was_read_in(app: FastAPI, story: Story) -> None:
+    customer = await story.person()
+    await story.call(customer)
+    reader: Reader = app.state.reader
+    known = await reader.now(customer, datetime.now(UTC), two_way=True)
+    await story.call(customer, "outbound")
+    contact = (await reader.shown(known, ()))["contact"]
+    assert (contact["interactions"], contact["two_way_ratio"]) == (1, 0.0), "a stream tells a view with the id of its last event: nothing later is in it"
+    there = await reader.now(customer, datetime.now(UTC), two_way=True)
+    assert (await reader.shown(there, ()))["contact"]["two_way_ratio"] == 1.0
 
 
 async def test_who_may_not_see_personal_data_sees_nulls_and_which(api: Api, story: Story) -> None:

@@ -73,7 +73,7 @@ async def get_timeline(
 
 async def _known(reader: Reader, customer_id: UUID, now: datetime, as_of: datetime | None, known_at: datetime | None) -> Known:
     if as_of is None and known_at is None:
-        return await reader.now(customer_id, now)
+        return await reader.now(customer_id, now, two_way=True)
     for name, moment in (("as_of", as_of), ("known_at", known_at)):
         if moment is not None and moment > now:
             raise Invalid(f"?{name}", "in-the-future", "Ask about a moment that has passed.")

@@ -25,33 +25,36 @@ from crm_reporting.heard import Heard, heard_row
 from crm_reporting.rfm import Scores
 from crm_reporting.sections_service import calendars_named
 
-_NOW = """
+# Of conversations and cases, the share in which both sides spoke.
+_TWO_WAY = """
+select avg((inbound and outbound)::int)::float as ratio from (
+    select bool_or(direction = 'inbound') as inbound, bool_or(direction = 'outbound') as outbound from {{build}}.interaction
+    where customer_id = any({ids}) and occurred_at <= {at} and recorded_at <= {known_at} group by conversation_id
+    union all
+    select bool_or(author_kind = 'customer'), bool_or(author_kind = 'agent') from {{build}}.message
+    where customer_id = any({ids}) and visibility = 'public' and occurred_at <= {at} and recorded_at <= {known_at} group by ticket_id) thread
+"""
+_NOW = f"""
 with recursive up(id, depth) as (
     select $1::uuid, 0
     union all
     select d.merged_into, up.depth + 1 from up
-    join {build}.document d on d.customer_id = up.id and d.source = 'contacts' and d.merged_into is not null where up.depth < 100),
+    join {{build}}.document d on d.customer_id = up.id and d.source = 'contacts' and d.merged_into is not null where up.depth < 100),
 circle as (select id from up group by id having count(*) > 1 order by id limit 1),
 top as (select coalesce((select id from circle), (select id from up order by depth desc limit 1)) as id),
 down(id) as (
     select id from top
     union
-    select d.customer_id from down join {build}.document d on d.merged_into = down.id),
-marks as (select array_agg(distinct p.source) as sources from {build}.parked p where p.customer_id in (select id from down))
+    select d.customer_id from down join {{build}}.document d on d.merged_into = down.id),
+marks as (select array_agg(distinct p.source) as sources from {{build}}.parked p where p.customer_id in (select id from down))
 select (select id from top)::text as root, down.id::text as member, d.source, d.doc, d.upto,
     to_char(d.recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as recorded_at,
-    (select sources from marks) as parked, (select state from builds where build = '{build}') as state,
-    exists (select from erased e where e.customer_id in (select id from down)) as erased
-from down left join {build}.document d on d.customer_id = down.id
+    (select sources from marks) as parked, (select state from builds where build = '{{build}}') as state,
+    exists (select from erased e where e.customer_id in (select id from down)) as erased,
+    case when $2::timestamptz is not null then ({_TWO_WAY.format(ids="array(select id from down)", at="$2", known_at="$2")}) end as two_way
+from down left join {{build}}.document d on d.customer_id = down.id
 """
-_TWO_WAY = """
-select avg((inbound and outbound)::int)::float as ratio from (
-    select bool_or(direction = 'inbound') as inbound, bool_or(direction = 'outbound') as outbound from {build}.interaction
-    where customer_id = any($1::uuid[]) and occurred_at <= $2 and recorded_at <= $3 group by conversation_id
-    union all
-    select bool_or(author_kind = 'customer'), bool_or(author_kind = 'agent') from {build}.message
-    where customer_id = any($1::uuid[]) and visibility = 'public' and occurred_at <= $2 and recorded_at <= $3 group by ticket_id) thread
-"""
+_TWO_WAY_THEN = _TWO_WAY.format(ids="$1::uuid[]", at="$2", known_at="$3")
 _PAST = f"""
 select {JOURNAL_COLUMNS}, false as left_out from journal j
 where customer_id = any($1::uuid[]) and subject is not null and occurred_at <= $2 and recorded_at <= $3
@@ -69,6 +72,7 @@ PIECE = 500  # events of the past folded between two turns of the loop: others w
 class Known:
     """A customer as read. `upto`: per source the last event's (position, recorded_at); `at`: the moment the view is of; `known_at`: what was known.
 
+    `two_way`: the share of conversations in which both sides spoke, where it was asked for.
     `follows`: the build is not the active one, for that is of another release; it may be a moment behind.
     """
 
@@ -79,6 +83,7 @@ class Known:
     at: datetime
     known_at: datetime
     there: bool
+    two_way: float | None = None
     follows: bool = False
 
 
@@ -100,14 +105,17 @@ class Reader:
             self._build = found.name, time.monotonic() + ASK
         return self._build[0]
 
-    async def now(self, customer_id: UUID, now: datetime, within: "Connection | None" = None) -> Known:
-        """The customer as of now. NotFound when no source ever told of them, Gone when they were erased. `within`: in this connection's snapshot."""
-        asks = within or self.pool
+    async def now(self, customer_id: UUID, now: datetime, within: "Connection | None" = None, *, two_way: bool = False) -> Known:
+        """The customer as of now. NotFound when no source ever told of them, Gone when they were erased.
+
+        `within`: in this connection's snapshot. `two_way`: with the share of conversations in which both sides spoke, of the same snapshot.
+        """
+        asks, moment = within or self.pool, now if two_way else None
         build = await self.build()
-        rows = await asks.fetch(_NOW.format(build=build), customer_id)
+        rows = await asks.fetch(_NOW.format(build=build), customer_id, moment)
         if rows[0]["state"] != "active":  # switched since this process last looked: ask once more, of the new one
             build = await self.build(again=True)
-            rows = await asks.fetch(_NOW.format(build=build), customer_id)
+            rows = await asks.fetch(_NOW.format(build=build), customer_id, moment)
         root = rows[0]["root"]
         members = [root, *sorted({row["member"] for row in rows} - {root})]
         found = [row for row in rows if row["source"] is not None]
@@ -116,7 +124,7 @@ class Reader:
             upto[row["source"]] = max(upto.get(row["source"], (0, "")), (row["upto"], row["recorded_at"]))
         cluster = compose(root, members, ((row["source"], decode(row["doc"])) for row in found))
         parked = frozenset(rows[0]["parked"] or ())
-        known = Known(build, cluster, upto, parked, now, now, bool(found), rows[0]["state"] != "active")
+        known = Known(build, cluster, upto, parked, now, now, bool(found), rows[0]["two_way"], rows[0]["state"] != "active")
         return _there(known, erased=rows[0]["erased"])
 
     async def then(self, customer_id: UUID, *, as_of: datetime, known_at: datetime) -> Known:
@@ -130,6 +138,7 @@ class Reader:
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             root, members = await cluster_then(connection, build, str(customer_id), as_of=as_of, known_at=known_at)
             erased = await connection.fetchval(_ERASED, [str(customer_id), *members])
+            two_way = await connection.fetchval(_TWO_WAY_THEN.format(build=build), members, as_of, known_at)
             async for heard in _pieces(connection, members, as_of, known_at):
                 change = fold(heard, documents, parked)
                 documents |= change.documents
@@ -138,7 +147,7 @@ class Reader:
         for (source, _), one in documents.items():
             upto[source] = max(upto.get(source, (0, "")), (one.upto, one.recorded_at))
         cluster = compose(root, members, ((source, one.document) for (source, _), one in documents.items()))
-        known = Known(build, cluster, upto, frozenset(source for source, _ in parked), as_of, known_at, bool(documents))
+        known = Known(build, cluster, upto, frozenset(source for source, _ in parked), as_of, known_at, bool(documents), two_way)
         return _there(known, erased=bool(erased))
 
     async def shown(self, known: Known, fields: Iterable[str]) -> dict[str, Any]:
@@ -146,8 +155,7 @@ class Reader:
         sections = view(known.cluster, now=known.at, calendars=await self._calendars_of(known))
         asked = set(fields) or set(SECTIONS)
         if "contact" in asked:
-            row = await self.pool.fetchrow(_TWO_WAY.format(build=known.build), known.cluster.members, known.at, known.known_at)
-            sections["contact"]["two_way_ratio"] = row["ratio"] if row else None
+            sections["contact"]["two_way_ratio"] = known.two_way
         if "scores" in asked:
             sections["scores"]["rfm"] = await self._scores.of(known.build, known.cluster.documents["loyalty"], known.at, known.known_at)
         freshness = {

@@ -120,7 +120,7 @@ async def _look(following: Following) -> tuple[Known, list[tuple[int, dict[str, 
     """The customer and the events after the last one sent, in one snapshot: the view holds these events and no later one, so its id is the last of them."""
     reader: Reader = following.call.state.reader
     async with reader.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        known = await reader.now(following.customer_id, following.call.now, connection)
+        known = await reader.now(following.customer_id, following.call.now, connection, two_way=True)
         if following.position is None:
             following.position = await timeline.last_position(connection, known.cluster.members)
             return known, []

@@ -5,13 +5,14 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 import orjson
-from crm_contacts.interaction import INTERACTIONS, record
+from crm_contacts.interaction import INTERACTIONS, Interaction, record
 from crm_events.command import Command
 from crm_events.language.contacts import InteractionRecorded
-from crm_events.store.store import EventStore, open_store
+from crm_events.store.store import Done, EventStore, open_store
 from crm_events.vault import LocalVault
 from jars import migrated
 
@@ -38,6 +39,11 @@ async def prepared(url: str) -> None:
     await connection.close()
 
 
+def opening(url: str, keys: asyncpg.Pool) -> dict[str, Any]:
+    """How contacts' store is opened."""
+    return {"source": "contacts", "database_url": url, "vault": LocalVault(keys, bytes(32)), "index_key": bytes(32), "aggregates": [INTERACTIONS]}
+
+
 async def _ours(ground: Ground) -> tuple[float, float]:
     """Commands a second, and the 99th percentile in milliseconds."""
     url = await ground.database()
@@ -45,20 +51,21 @@ async def _ours(ground: Ground) -> tuple[float, float]:
     customers = [uuid.uuid4() for _ in range(CUSTOMERS)]
     async with (
         asyncpg.create_pool(url, min_size=1, max_size=2) as keys,
-        open_store(source="contacts", database_url=url, vault=LocalVault(keys, bytes(32)), index_key=bytes(32), aggregates=[INTERACTIONS]) as store,
+        open_store(**opening(url, keys)) as store,
     ):
         await store.vault.keys_for_writing(customers)
-        await many(CLIENTS, 1.0, lambda number: _told(store, customers[number]))
-        rate, took = await many(CLIENTS, SECONDS, lambda number: _told(store, customers[number]))
+        await many(CLIENTS, 1.0, lambda number: tell(store, customers[number]))
+        rate, took = await many(CLIENTS, SECONDS, lambda number: tell(store, customers[number]))
     await ground.drop(url)
     return rate, percentile(took, 0.99) * 1000
 
 
-async def _told(store: EventStore, customer: uuid.UUID) -> None:
+async def tell(store: EventStore, customer: uuid.UUID) -> Done[Interaction]:
+    """One command: an event of some 300 B with a sealed text, on a stream of its own."""
     interaction = uuid.uuid4()
     event = InteractionRecorded(interaction_id=interaction, channel="phone", direction="inbound", kind="call", purpose="service", text=TEXT, agent_id="agent-7")
     command = Command(uuid.uuid4(), bytes(32), "agent:7", keyed=True)
-    await store.handle(INTERACTIONS, interaction, command, lambda known, _: record(known, event), key=customer)
+    return await store.handle(INTERACTIONS, interaction, command, lambda known, _: record(known, event), key=customer)
 
 
 async def _cte(ground: Ground, *, ordered: bool) -> float:

@@ -18,7 +18,10 @@ from typing import Any
 
 import asyncpg
 from crm_local.kafka import Kafka
+from crm_local.parts import PARTS
 from crm_local.postgres import STACK, Postgres
+from crm_local.stack import Stack
+from crm_local.telling import Surroundings
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 ROUNDS = 3
@@ -64,6 +67,7 @@ class Ground:
     """Real servers of their own, under build/bench-<pid>, gone afterwards."""
 
     folder: Path = field(default_factory=lambda: BUILD / f"bench-{os.getpid()}")
+    _stack: Stack | None = None
 
     @functools.cached_property
     def postgres(self) -> Postgres:
@@ -78,6 +82,16 @@ class Ground:
         broker = Kafka(self.folder / "kafka", memory="512m", brief=True)
         broker.start()
         return broker
+
+    async def stack(self, *only: str) -> tuple[Stack, Surroundings]:
+        """The backbone on these servers, every process started as `make up` starts it; then only the parts named go on running."""
+        made = Stack(self.folder / "stack", given_postgres=self.postgres.url, given_kafka=self.kafka.url)
+        around = await asyncio.to_thread(made.up, fresh_ports=True)
+        for part in PARTS:
+            if only and part.name not in only:
+                await asyncio.to_thread(made.running(part).process.stop)
+        self._stack = made
+        return made, around
 
     async def database(self, template: str | None = None) -> str:
         """The URL of a new database."""
@@ -98,6 +112,8 @@ class Ground:
             await admin.close()
 
     def close(self) -> None:
+        if self._stack is not None:
+            self._stack.down()
         for name in ("postgres", "kafka"):
             if name in self.__dict__:
                 self.__dict__[name].remove()
@@ -121,6 +137,12 @@ async def many(clients: int, seconds: float, act: Callable[[int], Awaitable[Any]
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which that share lies."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory a running process has held, in MB (10^6 bytes)."""
+    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 def write(found: dict[str, Any]) -> Path:

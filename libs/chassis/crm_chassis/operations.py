@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Coroutine
 from email.message import Message
+from functools import lru_cache
 from typing import Any
 
 from fastapi import Request, Response
@@ -88,15 +89,17 @@ async def _with_body(request: Request) -> Request:
 
 
 def _must_be_json(told: str) -> None:
+    if not _is_json(told):
+        raise Problem("unsupported-media-type")
+
+
+@lru_cache(maxsize=64)  # a parser of mail headers costs more than the rest of reading a body
+def _is_json(told: str) -> bool:
     header = Message()
     header["content-type"] = told
     kind, charset = header.get_content_type(), str(header.get_param("charset", "utf-8"))
-    if (
-        not told
-        or not (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")))
-        or charset.lower().strip('"') not in ("utf-8", "utf8")
-    ):
-        raise Problem("unsupported-media-type")
+    named = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    return bool(told) and named and charset.lower().strip('"') in ("utf-8", "utf8")
 
 
 def _has_caller(dependant: Dependant) -> bool:

@@ -23,6 +23,9 @@ down(root, id) as (
   union select down.root, s.stream_id from down join streams s on s.merged_into = down.id)
 select root.start, root.id as root, array_agg(down.id order by down.id) as members from root join down on down.root = root.id group by root.start, root.id
 """
+_STANDING = """
+select a.asker, s.erasure from unnest($1::uuid[]) with ordinality a(id, asker) join streams s on s.stream_id = a.id and s.type = 'contact'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,8 @@ async def members_then(store: EventStore, contact_id: UUID, at: datetime) -> dic
 
 async def must_stand(store: EventStore, contact_id: UUID) -> None:
     """Looked at, not held: that a contact is there, for a fact about it that is another stream's. Raises NotFound or Gone."""
-    row = await store.pool.fetchrow("select erasure from streams where stream_id = $1 and type = 'contact'", contact_id)
-    if row is None:
+    rows = await store.rows(_STANDING, contact_id)
+    if not rows:
         raise NotFound("There is no contact of this id.")
-    if row["erasure"] is not None:
+    if rows[0]["erasure"] is not None:
         raise Gone("This customer was erased.")

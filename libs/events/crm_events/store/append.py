@@ -6,10 +6,10 @@ connection) is resolved by sending the same command ids again: the function queu
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -29,8 +29,7 @@ RESTORED = "CRM01"  # the append function's refusal when the cluster's timeline 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One stream of a command. `state` None: check-only, its version must stand."""
 
     stream_id: UUID
@@ -42,8 +41,7 @@ class Part:
     state: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """One event to store; `payload` and `metadata` are JSON texts."""
 
     stream_id: UUID
@@ -58,8 +56,7 @@ class NewEvent:
     metadata: str
 
 
-@dataclass(frozen=True, slots=True)
-class HashedClaim:
+class HashedClaim(NamedTuple):
     """A claim as it is stored."""
 
     scope: str
@@ -68,8 +65,7 @@ class HashedClaim:
     take: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """One command, ready to be stored."""
 
     command_id: UUID
@@ -79,8 +75,7 @@ class Append:
     claims: Sequence[HashedClaim]
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """`outcome`: accepted, duplicate, reused, conflict, taken or retry. Positions and time are those of the first time where it is a duplicate."""
 
     outcome: str
@@ -96,14 +91,15 @@ _TYPES = (
     "int uuid int uuid text smallint uuid smallint timestamptz json json",  # events
     "int text bytea uuid bool",  # claims
 )
-_CALL = f"select * from append_group({', '.join(f'${n}::{kind}[]' for n, kind in enumerate(' '.join(_TYPES).split(), 1))})"
+_OUTCOME = "outcome, first_position, position, recorded_at, detail"  # the fields of Appended
+_CALL = f"select {_OUTCOME} from append_group({', '.join(f'${n}::{kind}[]' for n, kind in enumerate(' '.join(_TYPES).split(), 1))})"
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Sequence[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-def _arguments(batch: Sequence[Append]) -> list[list[Any]]:
+def _arguments(batch: Sequence[Append]) -> list[Sequence[Any]]:
     numbered = list(enumerate(batch, 1))
     return [
         [each.command_id for each in batch],
@@ -111,16 +107,9 @@ def _arguments(batch: Sequence[Append]) -> list[list[Any]]:
         [each.parts[0].stream_id for each in batch],
         [each.parts[0].version for each in batch],
         [len(each.events) for each in batch],
-        *_columns([(n, p.stream_id, p.type, p.expected, p.version, p.customer_id, p.revision, p.state) for n, each in numbered for p in each.parts], 8),
-        *_columns(
-            [
-                (n, e.stream_id, e.version, e.event_id, e.type, e.schema_version, e.customer_id, e.partition, e.occurred_at, e.payload, e.metadata)
-                for n, each in numbered
-                for e in each.events
-            ],
-            11,
-        ),
-        *_columns([(n, c.scope, c.hash, c.holder, c.take) for n, each in numbered for c in each.claims], 5),
+        *_columns([(n, *part) for n, each in numbered for part in each.parts], 8),
+        *_columns([(n, *event) for n, each in numbered for event in each.events], 11),
+        *_columns([(n, *claim) for n, each in numbered for claim in each.claims], 5),
     ]
 
 
@@ -186,13 +175,16 @@ class Appender:
                     if not each[1].done():
                         each[1].set_exception(alone)
             return
-        stored = 0
+        stored, outcomes = 0, Counter[str]()
         for (command, answer), row in zip(batch, rows, strict=True):
-            if row["outcome"] == "accepted":
+            appended = Appended(*row)
+            outcomes[appended.outcome] += 1
+            if appended.outcome == "accepted":
                 stored += len(command.events)
-            self._metrics.outcomes.labels(row["outcome"]).inc()
             if not answer.done():  # the client may have hung up; its command is stored all the same
-                answer.set_result(Appended(row["outcome"], row["first_position"], row["position"], row["recorded_at"], row["detail"]))
+                answer.set_result(appended)
+        for outcome, count in outcomes.items():
+            self._metrics.outcomes.labels(outcome).inc(count)
         self._metrics.batch.observe(len(batch))
         self._metrics.events.inc(stored)
         if stored and self._on_commit is not None:

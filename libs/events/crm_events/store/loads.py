@@ -37,6 +37,7 @@ class Loads:
         self._pool = pool
         self._streams = _Together[tuple[Sequence[UUID], UUID | None]](self._fetch_streams, lambda asked: len(asked[0]))
         self._commands = _Together[UUID](self._fetch_commands, lambda _: 1)
+        self._others: dict[str, _Together[UUID]] = {}
 
     async def streams(self, ids: Sequence[UUID], command: UUID | None) -> Rows:
         """One row an id, in order; columns of `streams` are null where there is none."""
@@ -45,6 +46,15 @@ class Loads:
     async def command(self, command: UUID) -> Rows:
         """A row for each event of the command, in order, with the command's own columns; one without an event where it had none; none if it is not known."""
         return await self._commands.rows(command)
+
+    async def rows(self, query: str, key: UUID) -> Rows:
+        """The rows of `query` for this key: its $1 are the keys asked for in the same turn of the loop (uuid[]), its column `asker` numbers them from 1."""
+        if query not in self._others:
+            self._others[query] = _Together[UUID](lambda keys: self._fetch_others(query, keys), lambda _: 1)
+        return await self._others[query].rows(key)
+
+    async def _fetch_others(self, query: str, keys: Sequence[UUID]) -> list[Rows]:
+        return _split(await self._fetch(query, keys), len(keys))
 
     async def _fetch_streams(self, asked: Sequence[tuple[Sequence[UUID], UUID | None]]) -> list[Rows]:
         ids = [each for told, _ in asked for each in told]

@@ -248,6 +248,10 @@ class EventStore:
         rows = await self.pool.fetch(f"{HISTORY} where stream_id = $1 and version > $2 order by version limit $3", stream_id, after_version, limit)
         return recorded(rows)
 
+    async def rows(self, query: str, key: UUID) -> list[asyncpg.Record]:
+        """A service's own look-up by id, one query for all that ask in the same turn: `query` takes uuid[] as $1 and numbers its rows' keys in `asker`."""
+        return await self._loads.rows(query, key)
+
     async def holders(self, scope: str, value: str) -> list[UUID]:
         """Who holds this claim: one stream or none."""
         rows = await self.pool.fetch("select holder from claims where scope = $1 and hash = $2", scope, self.hash(value))

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from crm_events.codec import headers
+from crm_events.failpoints import reached
 from crm_events.registry import REGISTRY
 from crm_events.relaying import checkpoint as checkpoints
 from crm_events.relaying import reading
@@ -172,13 +173,17 @@ class Relay:
         rows = await self._next(connection, held.position)
         while not stop.is_set():
             if rows:
+                reached("relay.read")
                 partitions, last = await self._records(rows, held)
                 sending = asyncio.create_task(publisher.publish(partitions))
                 try:
                     ahead = await self._next(connection, rows[-1]["position"])
+                    reached("relay.sent")
                 finally:
                     await sending
+                reached("relay.acked")
                 held = await self._moved(connection, held, rows[-1]["position"], last)
+                reached("relay.moved")
                 self._metrics.published.inc(len(rows))
                 renewed, poll, rows = time.monotonic(), self._pace.poll_least, ahead
             else:

@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 from crm_events import lease
 from crm_events.command import Command
+from crm_events.failpoints import reached
 from crm_events.store.store import EventStore
 from crm_events.vault import TTL, Vault
 
@@ -61,6 +62,7 @@ class Eraser:
         rows = await self._store.pool.fetch(_SETTLED, self._settled, TAKE)
         for row in rows:
             await self._confirm(row["stream_id"], row["erasure"], row["key_id"])
+            reached("eraser.confirmed")
         return len(rows)
 
     async def _confirm(self, member: UUID, request_id: UUID, key_id: UUID) -> None:
@@ -73,8 +75,11 @@ class Eraser:
             return
         # The command released what the contact claims today; this also drops words of former names, and what an older release normalised otherwise.
         await self._store.pool.execute("delete from claims where holder = any($1::uuid[]) and scope <> $2", members, MERGE)
+        reached("eraser.claims_deleted")
         destroyed = await self._vault.destroy(members)
+        reached("eraser.destroyed")
         await self._store.pool.execute(_NOTE, [each.subject for each in destroyed], [each.key_id for each in destroyed])
+        reached("eraser.noted")
 
     async def _leads(self) -> bool:
         async with self._store.pool.acquire() as connection:

@@ -6,6 +6,7 @@ The cursor's row, taken FOR UPDATE, is queue and fence: a composer that slept th
 
 from collections.abc import Mapping
 
+from crm_events.failpoints import reached
 from crm_events.lease import Connection
 
 from crm_reporting.composing import compose_again
@@ -25,7 +26,12 @@ where feed.digest is distinct from excluded.digest
 async def compose_next(connection: Connection, build: str, *, limit: int = 2_000) -> int:
     """One turn, one transaction: how many journal rows and requests it dealt with; 0 = nothing waits."""
     async with connection.transaction():
-        return await compose_here(connection, build, limit=limit)
+        done = await compose_here(connection, build, limit=limit)
+        if done:
+            reached("composer.composed")
+    if done:
+        reached("composer.committed")
+    return done
 
 
 async def compose_here(connection: Connection, build: str, *, limit: int) -> int:

@@ -11,6 +11,7 @@ import asyncpg
 import orjson
 from aiokafka import AIOKafkaProducer
 from crm_events.event import utc_text
+from crm_events.failpoints import reached
 from crm_events.lease import Connection
 from crm_events.topics import FEED, partition_of
 
@@ -52,6 +53,7 @@ class FeedPublisher:
             for row in rows:
                 key = str(row["customer_id"]).encode()
                 await self._producer.send(FEED, key=key, value=_value(row), headers=self._headers(row, key), partition=partition_of(row["customer_id"]))
+        reached("feed.sent")
         await connection.execute(_TOLD, [row["customer_id"] for row in rows], [row["version"] for row in rows])
         return len(rows)
 

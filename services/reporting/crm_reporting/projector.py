@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import orjson
 from crm_events.consuming.offsets import Moved
 from crm_events.consuming.record import Record
+from crm_events.failpoints import reached
 from crm_events.lease import Connection
 
 from crm_reporting.copying import copy, line
@@ -49,6 +50,7 @@ class Projector:
         await _share(connection, heard)
         await self._journal(connection, records, heard)
         self._note(len(change.marks), change.fact_count)
+        reached("projector.applied")
 
     async def reject(self, connection: Connection, record: Record, error: Exception) -> None:
         """The database refuses this one event's rows: journal it, mark its customer, go on."""

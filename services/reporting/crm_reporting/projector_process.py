@@ -9,6 +9,7 @@ from contextlib import suppress
 import asyncpg
 import structlog
 from crm_events.consumer import Consumer
+from crm_events.failpoints import reached
 from crm_events.topics import SOURCES, declare
 from prometheus_client import CollectorRegistry
 
@@ -115,6 +116,7 @@ class ProjectorProcess:
 
     async def _after(self, projector: Projector) -> None:
         """After a commit, on a connection of its own: NOTIFY inside the batch would hold the server's one notification lock through its flush."""
+        reached("projector.committed")
         side = await self._beside()
         await side.execute(f"notify {APPLIED}")
         last = projector.journalled

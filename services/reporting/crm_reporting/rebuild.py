@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import structlog
+from crm_events.failpoints import reached
 from crm_events.lease import Connection
 
 from crm_reporting import builds
@@ -72,7 +73,9 @@ async def fold_ranges(connection: Connection, build: str) -> int:
             if not await connection.fetchval("select done_at is null from rebuild_range where build = $1 and n = $2 for update", build, row["n"]):
                 continue  # another process works on the same build
             documents, facts = await _fold_range(connection, build, row["low"], row["high"], target)
+            reached("rebuild.folded")
             await connection.execute(_DONE, build, row["n"], documents, facts)
+        reached("rebuild.range_done")
         written += documents + facts
         log.info("rebuild.range", build=build, range=row["n"], documents=documents, facts=facts)
     await connection.execute("update builds set followed = target where build = $1 and followed < target", build)

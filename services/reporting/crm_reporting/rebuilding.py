@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import structlog
+from crm_events.failpoints import reached
 from crm_events.lease import Connection
 
 from crm_reporting import builds
@@ -35,6 +36,7 @@ async def rebuild(connection: Connection, *, and_switch: bool = True) -> Rebuilt
     await analyze(connection, build)
     await catch_up(connection, build)
     await compose_all(connection, build)
+    reached("rebuild.composed")
     await analyze(connection, build)
     active = await builds.active(connection)
     compared = await compare(connection, active.name, build) if active and active.definition == definition() else None
@@ -45,6 +47,7 @@ async def rebuild(connection: Connection, *, and_switch: bool = True) -> Rebuilt
         return Rebuilt(build, False, None, compared)
     await connection.execute("update builds set state = 'ready', ready_at = clock_timestamp() where build = $1", build)
     await catch_up(connection, build)
+    reached("rebuild.ready")
     was = await switch(connection, build) if and_switch else None
     log.info("rebuild.done", build=build, switched=and_switch, was_active=was)
     return Rebuilt(build, and_switch, was, compared)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from crm_events.failpoints import reached
 from crm_events.lease import Connection
 
 from crm_reporting import builds
@@ -53,6 +54,7 @@ async def switch(connection: Connection, to: str) -> str | None:
         if old:  # first: at no moment two
             await connection.execute("update builds set state = 'draining' where build = $1", old)
         await connection.execute(_FLIP, to, old, last)
+        reached("rebuild.switching")
     await connection.execute(f"notify {SWITCHED}")
     return str(old) if old else None
 

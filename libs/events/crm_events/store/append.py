@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from crm_events.failpoints import reached
 from crm_events.refusals import Unavailable
 from crm_events.store.metrics import StoreMetrics
 
@@ -200,6 +201,7 @@ class Appender:
                 connection = await self._connected()
                 sent = True
                 rows: list[asyncpg.Record] = await connection.fetch(_CALL, *arguments, timeout=STATEMENT_TIMEOUT)
+                reached("append.committed")
                 return rows
             except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError) as error:
                 self._drop()

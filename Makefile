@@ -60,8 +60,8 @@ bench: .venv/.rivals ## measure against rivals, on servers of its own (ONLY=appe
 .venv/.rivals: $(INSTALLED) requirements/bench.txt
 	@deploy/setup.sh requirements/bench.txt && touch $@
 
-chaos: $(INSTALLED) ## run the fault tests
-	@$(if $(wildcard tests/faults/*.py),$(BIN)/python -m pytest tests/faults $(ARGS),echo "There are no fault tests under tests/faults yet." >&2; exit 2)
+chaos: $(INSTALLED) ## break real processes under load and check that nothing is lost, doubled or out of order (ONLY=relay, SEEDS="1 2", MINUTES=60)
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m chaos $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds "$(SEEDS)") $(if $(MINUTES),--minutes $(MINUTES))
 
 clean: ## stop the stack and remove build/ and .venv (Kafka's archives stay in the user's cache)
 	@if [ -x $(BIN)/crm-local ]; then $(BIN)/crm-local down; fi

@@ -6,6 +6,7 @@ import logging
 import sys
 
 import structlog
+from typer import echo
 
 from chaos.family import load_all
 from chaos.runner import Runner
@@ -19,7 +20,7 @@ def main() -> int:
     chosen = [each for name, each in SCENARIOS.items() if not told.only or any(name.startswith(one) for one in told.only)]
     if told.list or not chosen:
         for each in SCENARIOS.values():
-            print(f"{each.name:32} faults {', '.join(map(str, each.faults)) or '-':8} {each.invariants}")
+            echo(f"{each.name:32} faults {', '.join(map(str, each.faults)) or '-':8} {each.invariants}")
         return 0 if told.list else 2
     return asyncio.run(Runner(chosen, seeds=told.seeds, minutes=told.minutes).run())
 

@@ -196,6 +196,10 @@ class Ground:
                 raise TimeoutError(f"a fresh write is {'not seen in the view' if token else 'not acknowledged'} after {2 * PATIENCE:.0f} s")
             await asyncio.sleep(0.05)
 
+    def log(self, name: str) -> str:
+        """What a part, or what was started beside the stack, has written."""
+        return (self.stack.data_dir / "logs" / f"{name}.log").read_text(errors="replace")
+
     def note(self, text: str) -> None:
         """Something done to the system, for the history."""
         self.history.note(text)

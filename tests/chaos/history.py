@@ -41,6 +41,7 @@ class History:
         self._file: TextIO = path.open("w")
         self._began = time.monotonic()
         self.outcomes: dict[str, Outcome] = {}
+        self._unknown = 0
         self.wrong: list[str] = []  # answers no fault excuses: a 500, or a refusal of a request that was well-formed
 
     def invoke(self, worker: int, op: Op) -> Outcome:
@@ -51,6 +52,7 @@ class History:
     def end(self, worker: int, op: Op, status: str, **answer: Any) -> None:
         """`status`: ok, fail or unknown."""
         known = self.outcomes[op.key]
+        self._unknown += status == "unknown"
         known.status, known.answer, known.attempts = status, answer, known.attempts + 1
         self._write(worker, op, status, answer)
 
@@ -62,6 +64,11 @@ class History:
     def of(self, status: str) -> int:
         """How many operations ended so, as far as is known now."""
         return sum(each.status == status for each in self.outcomes.values())
+
+    @property
+    def unknown(self) -> int:
+        """How many answers were no answer so far."""
+        return self._unknown
 
     @property
     def retried(self) -> int:

@@ -14,7 +14,7 @@ from chaos.history import History
 from chaos.plan import Plan, Request
 
 WORKERS = 6
-PACE = 0.03  # seconds between two commands of a client: the machine also has to bring back what was killed
+PACE = 0.05  # seconds between two commands of a client: the machine also has to bring back what was killed
 TIMEOUT = 8.0  # seconds for an answer
 PAUSE = 0.1  # seconds before what is unknown is sent again
 DEFINITE = 120.0  # seconds it is sent again and again: longer than any process needs to come back

@@ -4,13 +4,13 @@ import asyncio
 import itertools
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from crm_local.stack import Stack
+from typer import echo
 
 from chaos.checks import Facts, everything_holds
 from chaos.ground import Ground
@@ -18,6 +18,7 @@ from chaos.scenario import Scenario
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 BEFORE = AFTER = 30  # acknowledged commands before the fault, and after its end
+MOST_EVENTS = 8_000  # beyond, checking a stack takes longer than starting another one
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class Runner:
             await self._drop(self._shared)
             shutil.rmtree(self._folder, ignore_errors=True)
         for line in self.failed:
-            _say(line)
-        _say(f"{time.monotonic() - began:.0f} s: {self.passed} passed, {len(self.failed)} failed")
+            echo(line)
+        echo(f"{time.monotonic() - began:.0f} s: {self.passed} passed, {len(self.failed)} failed")
         return 1 if self.failed else 0
 
     def _runs(self, until: float) -> Iterator[Run]:
@@ -76,35 +77,30 @@ class Runner:
             self._shared = None
         try:
             around = await asyncio.to_thread(stack.up, fresh_ports=True)
-            ground = Ground.begin(stack, around, run.scenario.name, run.seed, BUILD / "chaos", _say)
+            ground = Ground.begin(stack, around, run.scenario.name, run.seed, BUILD / "chaos", echo)
             try:
-                facts, recovery = await _experiment(run.scenario, ground)
+                facts, recovery = await experiment(run.scenario, ground)
             finally:
                 await ground.end()
         except Exception as error:
-            self.failed.append(
-                f"FAILED {name} (make chaos ONLY={run.scenario.name} SEEDS={run.seed}): {_told(error)}; {BUILD / 'chaos'}/{name.replace('/', '-')}.jsonl"
-            )
-            _say(f"{name:28} FAILED after {time.monotonic() - began:.0f} s: {_told(error)}")
-            await self._keep_logs(stack, name)
+            await self._broken(run, stack, f"{type(error).__name__}: {error}", time.monotonic() - began)
+            return
+        self.passed += 1
+        echo(f"{name:26} passed in {time.monotonic() - began:3.0f} s, recovered in {recovery:4.1f} s: {_told(ground, facts)}")
+        if run.scenario.own_stack or facts.events > MOST_EVENTS:
             await self._drop(stack)
             self._shared = None
-        else:
-            self.passed += 1
-            history = ground.history
-            _say(
-                f"{name:28} passed in {time.monotonic() - began:4.0f} s, recovered in {recovery:4.1f} s; ok {history.of('ok')}, refused {history.of('fail')}, "
-                f"unknown {history.of('unknown')}, sent again {history.retried}; {facts.events} events, {facts.repeats} repeated, "
-                f"{facts.customers} customers{''.join(f', {name} {value}' for name, value in ground.notes.items())}"
-            )
-            if run.scenario.own_stack:
-                await self._drop(stack)
 
-    async def _keep_logs(self, stack: Stack, name: str) -> None:
-        """A failure's logs outlive its stack."""
-        kept = BUILD / "chaos" / f"{name.replace('/', '-')}.logs"
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(stack.data_dir / "logs", kept, dirs_exist_ok=True)
+    async def _broken(self, run: Run, stack: Stack, why: str, seconds: float) -> None:
+        """A failure's history and logs outlive its stack, which nobody else starts from."""
+        name, kept = f"{run.scenario.name}-{run.seed}", BUILD / "chaos"
+        again = f"make chaos ONLY={run.scenario.name} SEEDS={run.seed}"
+        self.failed.append(f"FAILED {why}\n  again: {again}; history: {kept}/{name}.jsonl; logs: {kept}/{name}.logs")
+        echo(f"{run.scenario.name}/{run.seed} FAILED after {seconds:.0f} s: {why}")
+        shutil.rmtree(kept / f"{name}.logs", ignore_errors=True)
+        shutil.copytree(stack.data_dir / "logs", kept / f"{name}.logs", dirs_exist_ok=True)
+        await self._drop(stack)
+        self._shared = None
 
     async def _drop(self, stack: Stack | None) -> None:
         if stack is not None:
@@ -112,7 +108,8 @@ class Runner:
             shutil.rmtree(stack.data_dir, ignore_errors=True)
 
 
-async def _experiment(scenario: Scenario, ground: Ground) -> tuple[Facts, float]:
+async def experiment(scenario: Scenario, ground: Ground) -> tuple[Facts, float]:
+    """What the checks saw, and the seconds until a fresh write was seen again. Raises Broken, Unfelt, and whatever the scenario raises."""
     async with ground.load.running():
         await ground.load.more(BEFORE)
         await scenario.act(ground)
@@ -121,10 +118,8 @@ async def _experiment(scenario: Scenario, ground: Ground) -> tuple[Facts, float]
     return await everything_holds(ground), recovery
 
 
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-    sys.stdout.flush()
+def _told(ground: Ground, facts: Facts) -> str:
+    history = ground.history
+    counts = f"ok {history.of('ok')}, refused {history.of('fail')}, unknown {history.of('unknown')}, sent again {history.retried}"
+    noted = "".join(f", {name} {value}" for name, value in ground.notes.items())
+    return f"{counts}; {facts.events} events, {facts.repeats} sent twice, {facts.customers} customers{noted}"

@@ -1,5 +1,6 @@
 """Does the short, fixed part of the chaos suite hold, and does its oracle see what is lost, doubled or made up?"""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from chaos.oracle import amiss, expected, figures
 from chaos.runner import experiment
 from chaos.scenario import SCENARIOS
 
+ROOT = Path(__file__).resolve().parents[2]
 ONE = ("interaction.recorded", "one")
 
 
@@ -52,3 +54,14 @@ def told(folder: Path, op: Op, status: str) -> History:
     history.end(0, op, status)
     history.close()
     return history
+
+
+def test_the_page_names_every_scenario_and_every_failpoint() -> None:
+    load_all()
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    rows = [line.split("|") for line in page.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert {int(row[1]) for row in rows} == set(range(1, 21))
+    told = {row[3].strip(" `"): row[4].split() for row in rows if row[3].strip()}
+    assert told == {name: each.invariants.split() for name, each in SCENARIOS.items()}
+    points = {point for module in ROOT.glob("*/*/crm_*/**/*.py") for point in re.findall(r'\breached\("([a-z_.]+)"\)', module.read_text())}
+    assert points == set(re.findall(r"`((?:append|eraser|relay|projector|composer|feed|rebuild)\.[a-z_]+)`", page))

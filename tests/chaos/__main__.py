@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 
 import structlog
@@ -22,6 +23,7 @@ def main() -> int:
         for each in SCENARIOS.values():
             echo(f"{each.name:32} faults {', '.join(map(str, each.faults)) or '-':8} {each.invariants}")
         return 0 if told.list else 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end, it takes its servers with it
     return asyncio.run(Runner(chosen, seeds=told.seeds, minutes=told.minutes).run())
 
 

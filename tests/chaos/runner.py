@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from crm_local.stack import Stack
 from typer import echo
 
@@ -45,6 +46,7 @@ class Runner:
     async def run(self) -> int:
         """The exit code: 1 if any failed."""
         began = time.monotonic()
+        _sweep()
         try:
             for run in self._runs(began + 60 * self.minutes):
                 await self._one(run)
@@ -73,8 +75,6 @@ class Runner:
             self._stacks += 1
             self._shared = Stack(self._folder / f"stack-{self._stacks}")
         stack = self._shared
-        if run.scenario.own_stack:
-            self._shared = None
         try:
             around = await asyncio.to_thread(stack.up, fresh_ports=True)
             ground = Ground.begin(stack, around, run.scenario.name, run.seed, BUILD / "chaos", echo)
@@ -106,6 +106,16 @@ class Runner:
         if stack is not None:
             await asyncio.to_thread(stack.down)
             shutil.rmtree(stack.data_dir, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove what a killed run left: its servers outlive it by design."""
+    for folder in BUILD.glob("chaos-*"):
+        if not psutil.pid_exists(int(folder.name.removeprefix("chaos-"))):
+            for stack in folder.glob("stack-*"):
+                if stack.is_dir():
+                    Stack(stack).down()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 async def experiment(scenario: Scenario, ground: Ground) -> tuple[Facts, float]:

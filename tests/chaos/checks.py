@@ -24,6 +24,8 @@ async def everything_holds(ground: Ground) -> Facts:
     """Raises Broken with the first invariant that does not hold. The load has ended."""
     if ground.history.wrong:
         raise Broken("I1", f"{len(ground.history.wrong)} answers that no fault excuses: {ground.history.wrong[0]}")
+    if ground.history.stale:
+        raise Broken("I11", f"{len(ground.history.stale)} reads were older than their token: {ground.history.stale[0]}")
     waited = await read_model.drained(ground)
     stored, customers, *_ = await asyncio.gather(
         stores.stores_topics_and_journal(ground),

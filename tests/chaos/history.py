@@ -42,6 +42,7 @@ class History:
         self._began = time.monotonic()
         self.outcomes: dict[str, Outcome] = {}
         self._unknown = 0
+        self.stale: list[str] = []  # reads by a token that did not show what the token is of
         self.wrong: list[str] = []  # answers no fault excuses: a 500, or a refusal of a request that was well-formed
 
     def invoke(self, worker: int, op: Op) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from chaos.history import History
+from chaos.history import History, Op
 from chaos.plan import Plan, Request
 
 WORKERS = 6
@@ -20,6 +20,7 @@ PAUSE = 0.1  # seconds before what is unknown is sent again
 DEFINITE = 120.0  # seconds it is sent again and again: longer than any process needs to come back
 LEFT = 0.3  # share of unknown commands that are left unknown
 EXCUSED = frozenset({409})  # refusals a plan may meet: a rule said no. Any other 4xx means that something acknowledged is not there, or that the plan is wrong
+READ_BACK = 4  # one in so many interactions is read back by its token
 RULE = {"id": "base", "when": {}, "basis": "line", "points_per": {"points": 1, "amount": 100}, "multiplier": "1", "rounding": "floor", "stop": False}
 PROGRAMME = {
     "currency": "EUR", "earning": [RULE], "pending_days": 0, "expiry": {"months": 12}, "tiers": [], "point_value": {"points": 10, "amount": 5},
@@ -39,6 +40,7 @@ class Load:
         self._rngs = [random.Random(f"{name}/{number}") for number in range(WORKERS)]
         self.plans = [Plan(rng, self._programme) for rng in self._rngs]
         self.refused: dict[str, int] = {}
+        self.read_back = 0
         self.excused = set(EXCUSED)
         self._going, self._stopping = asyncio.Event(), False
         self._tasks: list[asyncio.Task[None]] = []
@@ -94,7 +96,7 @@ class Load:
             raise AssertionError(f"the programme was refused: {answer.status_code} {answer.text[:500]}")
 
     async def _work(self, number: int) -> None:
-        plan, rng = self.plans[number], self._rngs[number]
+        plan, rng, interactions = self.plans[number], self._rngs[number], 0
         while True:
             await self._going.wait()
             if self._stopping:
@@ -105,6 +107,10 @@ class Load:
                 plan.ended(request)
             else:
                 plan.done(request, answer)
+                if request.op.kind == "interact":
+                    interactions += 1
+                    if interactions % READ_BACK == 0:
+                        await self._read_back(request.op)
             await asyncio.sleep(PACE)
 
     async def _command(self, number: int, rng: random.Random, request: Request) -> dict[str, Any] | None:
@@ -134,6 +140,21 @@ class Load:
             if time.monotonic() - began > DEFINITE:
                 raise TimeoutError(f"{op.kind} is not definite after {DEFINITE:.0f} s: {request.path}")
             await asyncio.sleep(PAUSE)
+
+    async def _read_back(self, op: Op) -> None:
+        """Read one's own write by its token: an answer that calls itself current must show it. No answer is no news: reads are tried again by nobody."""
+        token = str(self.history.outcomes[op.key].answer["token"])
+        path = f"/v1/customers/{op.customer}/timeline?types=interaction.recorded&limit=200"
+        try:
+            answer = await self.send("reporting", "GET", path, Consistency_Token=token, Prefer="wait=2")
+        except httpx2.TransportError:
+            return
+        if answer.status_code == 500:
+            self.history.wrong.append(f"500 to GET {path}: {answer.text[:300]}")
+        elif answer.is_success and answer.headers["View-State"] == "current":
+            self.read_back += 1
+            if op.mark not in {("interaction.recorded", item["data"]["interaction_id"]) for item in answer.json()["items"]}:
+                self.history.stale.append(f"{op.mark} of {op.customer} is not in a timeline that is current by {token}")
 
     def _refused(self, number: int, request: Request, answer: httpx2.Response) -> None:
         kind = f"{request.op.kind}: {answer.status_code} {answer.json().get('type', '').rpartition('/')[2]}"

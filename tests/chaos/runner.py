@@ -130,6 +130,6 @@ async def experiment(scenario: Scenario, ground: Ground) -> tuple[Facts, float]:
 
 def _told(ground: Ground, facts: Facts) -> str:
     history = ground.history
-    counts = f"ok {history.of('ok')}, refused {history.of('fail')}, unknown {history.of('unknown')}, sent again {history.retried}"
-    noted = "".join(f", {name} {value}" for name, value in ground.notes.items())
-    return f"{counts}; {facts.events} events, {facts.repeats} sent twice, {facts.customers} customers{noted}"
+    counts = {"ok": history.of("ok"), "refused": history.of("fail"), "unknown": history.of("unknown"), "sent again": history.retried}
+    counts |= {"read back": ground.load.read_back, "events": facts.events, "sent twice": facts.repeats, "customers": facts.customers}
+    return ", ".join(f"{name} {value}" for name, value in (counts | ground.notes).items())

@@ -22,7 +22,8 @@ async def backlog(ground: Ground) -> None:
     await ground.kill("projector")
     people = [await _register(ground) for _ in range(CUSTOMERS)]
     ground.load.pause()
-    await asyncio.gather(*(_write(ground, people, batch) for batch in range(EVENTS // AT_ONCE)))
+    together = asyncio.Semaphore(4)
+    await asyncio.gather(*(_write(ground, people, batch, together) for batch in range(EVENTS // AT_ONCE)))
     ground.load.resume()
     async with ground.database("reporting") as reporting:
         behind = await reporting.fetchval("select count(*) from journal")
@@ -51,7 +52,7 @@ async def _register(ground: Ground) -> str:
     return identity
 
 
-async def _write(ground: Ground, people: list[str], batch: int) -> None:
+async def _write(ground: Ground, people: list[str], batch: int, together: asyncio.Semaphore) -> None:
     """Interactions of these people, a thousand to a request."""
     ops, lines = list[Op](), list[str]()
     for number in range(AT_ONCE):
@@ -61,9 +62,9 @@ async def _write(ground: Ground, people: list[str], batch: int) -> None:
         ops.append(op)
         body = {"id": interaction, "channel": "web", "direction": "inbound"}
         lines.append(json.dumps({"operation": "recordInteraction", "key": op.key, "path": {"contact_id": who}, "body": body}))
-    answer = await ground.load.http.post(
-        f"{ground.load.urls['contacts']}/v1/commands", content="\n".join(lines) + "\n", headers={"Content-Type": "application/x-ndjson"}, timeout=60
-    )
+    url, kind = f"{ground.load.urls['contacts']}/v1/commands", {"Content-Type": "application/x-ndjson"}
+    async with together:
+        answer = await ground.load.http.post(url, content="\n".join(lines) + "\n", headers=kind, timeout=60)
     assert answer.is_success, answer.text[:500]
     for op, line in zip(ops, answer.text.splitlines(), strict=True):
         told = json.loads(line)

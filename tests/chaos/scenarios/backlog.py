@@ -64,7 +64,7 @@ async def _write(ground: Ground, people: list[str], batch: int, together: asynci
         lines.append(json.dumps({"operation": "recordInteraction", "key": op.key, "path": {"contact_id": who}, "body": body}))
     url, kind = f"{ground.load.urls['contacts']}/v1/commands", {"Content-Type": "application/x-ndjson"}
     async with together:
-        answer = await ground.load.http.post(url, content="\n".join(lines) + "\n", headers=kind, timeout=60)
+        answer = await ground.load.http.post(url, content="\n".join(lines) + "\n", headers=kind, timeout=300)
     assert answer.is_success, answer.text[:500]
     for op, line in zip(ops, answer.text.splitlines(), strict=True):
         told = json.loads(line)

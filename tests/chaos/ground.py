@@ -120,7 +120,7 @@ class Ground:
                 running.await_ready(process, self.around.addresses.url(name))
 
         await asyncio.to_thread(again)
-        self.note(f"{name} started {settings or ''}")
+        self.note(f"{name} started {_short(settings)}")
 
     async def beside(self, label: str, service: str, role: str, **settings: str) -> str:
         """Start another process of a service, `relay`, `projector` or a second `api`, and return its URL when it is ready."""
@@ -131,7 +131,7 @@ class Ground:
         self._beside[label] = process
         url = f"http://127.0.0.1:{port}"
         await self.until(lambda: not readiness.reasons(url, 2), f"{label} is ready")
-        self.note(f"{label} started {settings or ''}")
+        self.note(f"{label} started {_short(settings)}")
         return url
 
     async def dismiss(self, label: str) -> None:
@@ -210,6 +210,10 @@ class Ground:
             raise Unfelt(f"{name} does not run")
         os.kill(pid, what)
         self.note(f"{what.name} to {name}")
+
+
+def _short(settings: dict[str, str]) -> str:
+    return " ".join(f"{name}={value[:60]}" for name, value in settings.items())
 
 
 def part_of(name: str) -> Part:

@@ -23,18 +23,14 @@ async def rolling_upgrade(ground: Ground) -> None:
     """From the previous commit, whose fold is made to differ, to this one: no request is refused, left without an answer, or answered by an empty view."""
     older = await asyncio.to_thread(_previous, ground.stack.data_dir / "previous")
     await _rebuilt(ground, PYTHONPATH=older)
-    for name in (*WRITERS, "reporting", "projector", "composer"):
-        await ground.restart(name, PYTHONPATH=older)
+    await asyncio.gather(*(ground.restart(name, PYTHONPATH=older) for name in (*WRITERS, "reporting", "projector", "composer")))
     await ground.load.more(60)
     unknown = ground.history.unknown
     async with _reading(ground):
-        for name in WRITERS:
-            done = await ground.run(name, "migrate")
-            assert done.returncode == 0, done.stderr
-            await _replace(ground, name)
-        newer = await ground.beside("composer-next", "reporting", "composer")
+        await asyncio.gather(*(_replace(ground, name) for name in WRITERS))
+        await ground.beside("composer-next", "reporting", "composer")
         await _rebuilt(ground)
-        ground.note(f"the next release's build is active; {newer} composes it")
+        ground.note("the next release's build is active")
         await _replace(ground, "reporting")
         await ground.restart("projector")
         await ground.dismiss("composer-next")
@@ -46,6 +42,9 @@ async def rolling_upgrade(ground: Ground) -> None:
 
 async def _replace(ground: Ground, name: str) -> None:
     """Its next release answers beside it, then clients go over, then it is asked to end; and the same once more, to its own port."""
+    if name in WRITERS:
+        done = await ground.run(name, "migrate")
+        assert done.returncode == 0, done.stderr
     its_own = ground.load.urls[name]
     ground.load.urls[name] = await ground.beside(f"{name}-next", name, "api")
     await ground.load.more(15)

@@ -51,12 +51,14 @@ class Plan:
         who = self._rng.choice(self.customers)
         if who.number % 2 == 0 and who.member is None:
             return self._enrol(who)
-        acts = [self._interact, self._interact, self._note, self._consent, self._open, self._talk, self._resolve]
+        acts = [self._interact, self._interact, self._note, self._consent, self._open, self._talk, self._resolve, self._pass_by]
         acts += [self._buy, self._buy, self._redeem] if who.number % 2 == 0 else [self._merge]
         return self._rng.choice(acts)(who)
 
     def done(self, request: Request, answer: dict[str, Any]) -> None:
         op = request.op
+        if op.kind == "pass":
+            return
         who = next((each for each in self.customers if each.id == op.customer), None)
         if op.kind == "register":
             self.customers.append(Customer(op.customer, len(self.customers)))
@@ -91,6 +93,12 @@ class Plan:
         body = {"id": identity, "kind": "person", "name": f"زیر بار {len(self.customers)}", "identifiers": [address, phone]}
         op = self._op("register", identity, ("contact.registered", identity))
         return Request(op, "contacts", "POST", "/v1/contacts", body, certain=True)
+
+    def _pass_by(self, _: Customer) -> Request:
+        """Somebody who is never heard of again: what is lost of them, nothing later makes good."""
+        identity = self._id()
+        op = self._op("pass", identity, ("contact.registered", identity))
+        return Request(op, "contacts", "POST", "/v1/contacts", {"id": identity, "kind": "person"})
 
     def _enrol(self, who: Customer) -> Request:
         member = self._id()

@@ -5,6 +5,7 @@ import json
 import time
 import uuid
 
+import httpx2
 import psutil
 
 from chaos.broken import Broken
@@ -63,8 +64,13 @@ async def _write(ground: Ground, people: list[str], batch: int, together: asynci
         body = {"id": interaction, "channel": "web", "direction": "inbound"}
         lines.append(json.dumps({"operation": "recordInteraction", "key": op.key, "path": {"contact_id": who}, "body": body}))
     url, kind = f"{ground.load.urls['contacts']}/v1/commands", {"Content-Type": "application/x-ndjson"}
+    answer: httpx2.Response | None = None
     async with together:
-        answer = await ground.load.http.post(url, content="\n".join(lines) + "\n", headers=kind, timeout=300)
+        while answer is None:
+            try:
+                answer = await ground.load.http.post(url, content="\n".join(lines) + "\n", headers=kind, timeout=300)
+            except httpx2.TransportError:
+                ground.note("a thousand interactions are sent again")  # each with its key
     assert answer.is_success, answer.text[:500]
     for op, line in zip(ops, answer.text.splitlines(), strict=True):
         told = json.loads(line)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import asyncpg
+from crm_events.keepalive import keep_alive
 
 # Plans prepared while tables are nearly empty stay for the connection's life: a read then takes 148 ms instead of 0.3. Reads by key want nested loops, always.
 PLANNER: Mapping[str, str] = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
@@ -15,4 +16,6 @@ BATCH: Mapping[str, str] = {"transaction_timeout": "30s"}
 
 async def connect(url: str, *options: Mapping[str, str]) -> "asyncpg.Connection[asyncpg.Record]":
     """A connection with these settings; OSError or asyncpg's errors when the database is away."""
-    return await asyncpg.connect(url, server_settings={name: value for option in options for name, value in option.items()})
+    connection = await asyncpg.connect(url, timeout=10, server_settings={name: value for option in options for name, value in option.items()})
+    keep_alive(connection)
+    return connection

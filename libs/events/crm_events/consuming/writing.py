@@ -21,6 +21,7 @@ from crm_events.consuming.metrics import ConsumerMetrics
 from crm_events.consuming.offsets import Kept, Moved, Step
 from crm_events.consuming.record import Alien, Record
 from crm_events.consuming.transient import transient
+from crm_events.keepalive import keep_alive
 from crm_events.lease import Connection
 
 log = structlog.get_logger(__name__)
@@ -187,6 +188,7 @@ class Writer:
     async def _connected(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._connect()
+            keep_alive(self._connection)
             await self._connection.execute(_SESSION)
             if self._connection.get_server_version().major >= 17:
                 await self._connection.execute(_TRANSACTION_LIMIT)

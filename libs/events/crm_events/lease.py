@@ -1,7 +1,8 @@
 """Who may do what only one process should do? A row with an owner, an epoch and an end, all by the database's clock.
 
 A session's advisory lock is not enough: the kernel answers for a frozen process, so its lock stays taken (18 s were seen, without an end). A lease ends by
-itself, and its epoch tells a process that wakes up late that it has been replaced.
+itself, and its epoch tells a process that wakes up late that it has been replaced. One that ends later than anybody would have made it end is of a clock that
+has been set back since: it counts as ended.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ create table if not exists leases (name text primary key, owner text, epoch bigi
 
 _TAKE = """
 update leases set owner = $2, epoch = epoch + 1, until = clock_timestamp() + make_interval(secs => $3)
-where name = $1 and until < clock_timestamp() returning epoch
+where name = $1 and until not between clock_timestamp() and clock_timestamp() + make_interval(secs => 2 * $3) returning epoch
 """
 _FIRST = """
 insert into leases (name, owner, epoch, until) values ($1, $2, 1, clock_timestamp() + make_interval(secs => $3))

@@ -57,3 +57,13 @@ async def test_nobody_takes_over_between_the_question_and_the_commit(two: tuple[
     taken = await other
     assert taken is not None
     assert taken.epoch == held.epoch + 1
+
+
+async def test_a_lease_of_a_clock_that_was_set_back_by_an_hour_keeps_nobody_waiting_for_an_hour(two: tuple[asyncpg.Connection, asyncpg.Connection]) -> None:
+    ahead = await lease.acquire(two[0], "timer", "ahead")
+    assert ahead is not None
+    await two[0].execute("update leases set until = until + interval '1 hour'")
+    taken = await lease.acquire(two[1], "timer", "now")
+    assert taken is not None
+    assert taken.epoch == ahead.epoch + 1
+    assert not await lease.renew(two[0], ahead)

@@ -13,7 +13,7 @@ MARK_EVERY = 10_000  # positions between two marks: what a broker that came back
 
 _LEAD = """
 update relay set owner = $2, epoch = epoch + 1, until = clock_timestamp() + make_interval(secs => $3)
-where source = $1 and until < clock_timestamp() returning epoch, position, last
+where source = $1 and until not between clock_timestamp() and clock_timestamp() + make_interval(secs => 2 * $3) returning epoch, position, last
 """
 _ADVANCE = """
 with moved as (

@@ -242,6 +242,27 @@ async def test_the_feed_holds_the_newest_version_of_each_customer_and_tombstones
     assert "tenure_days" not in value["view"]["profile"]
 
 
+async def test_everybody_is_told_again_when_the_feeds_topic_came_back_with_less(connection: asyncpg.Connection, project, kafka: str) -> None:
+    await declare(kafka, "reporting")
+    teller, ann, bob = Teller(), uuid.uuid4(), uuid.uuid4()
+    known(teller, ann, bob)
+    await project(teller.told)
+    await composed(connection)
+    publisher = FeedPublisher(kafka, public_url="http://reporting.test")
+    await publisher.start()
+    assert await publisher.publish_next(connection, "b1") == 2
+    await publisher.find_lost(connection)
+    assert await publisher.publish_next(connection, "b1") == 0
+    await connection.execute("update feed_reach set reach = reach + 1")  # as if one more record had been there
+    await publisher.find_lost(connection)
+    assert await publisher.publish_next(connection, "b1") == 2
+    await publisher.find_lost(connection)
+    assert await publisher.publish_next(connection, "b1") == 0
+    await publisher.close()
+    held = await everything(kafka)
+    assert {str(ann), str(bob)} <= held.keys()
+
+
 async def everything(kafka: str) -> dict[str, tuple[dict[str, bytes], dict | None]]:
     """What a reader of the whole feed holds at its end."""
     held = {}

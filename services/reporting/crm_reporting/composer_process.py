@@ -30,6 +30,7 @@ COMPOSED = "composed"  # the channel that wakes list readers and the publisher
 POLL = 0.25  # seconds; the guarantee behind the channels
 LEASE = 15.0  # seconds the feed is ours without renewal
 RETIRE_EVERY = 600.0
+LOOK_EVERY = 60.0  # seconds between two looks whether the feed's topic still has what it was told
 
 
 class ComposerProcess:
@@ -76,8 +77,12 @@ class ComposerProcess:
             await declare(self._settings.kafka_bootstrap_servers, "reporting")
             publisher = FeedPublisher(self._settings.kafka_bootstrap_servers, public_url=self._settings.url)
             await publisher.start()
+            looked = 0.0
             try:
                 while not stop.is_set() and await renew(connection, lease, seconds=LEASE):
+                    if time.monotonic() - looked > LOOK_EVERY:
+                        await publisher.find_lost(connection)
+                        looked = time.monotonic()
                     build = await builds.active(connection)
                     told = await publisher.publish_next(connection, build.name) if build else 0
                     self._metrics.published.inc(told)
@@ -91,7 +96,7 @@ class ComposerProcess:
         """Enter in the blind index what waits to be opened."""
         key = self._settings.index_key_bytes
         async with (
-            asyncpg.create_pool(self._settings.vault_database_url, min_size=0, max_size=2) as pool,
+            asyncpg.create_pool(self._settings.vault_database_url, min_size=0, max_size=2, timeout=5, command_timeout=5) as pool,
             self._connected(APPLIED) as (connection, woken),
         ):
             vault = LocalVault(pool, self._settings.master_key_bytes)

@@ -37,6 +37,16 @@ async def test_a_command_is_stored_as_events_and_answered_with_the_state(store: 
     assert await store.read(JARS, jar) == done.part
 
 
+async def test_nothing_happens_before_what_a_stream_recorded_even_if_the_clock_was_set_back(store: EventStore) -> None:
+    jar = uuid.uuid4()
+    await store.handle(JARS, jar, command(), note())
+    for table in ("streams", "events"):
+        await store.pool.execute(f"update {table} set recorded_at = recorded_at + interval '1 hour'")
+    ahead = (await store.read(JARS, jar)).recorded_at
+    done = await store.handle(JARS, jar, command(), note())
+    assert done.facts[0].occurred_at == done.part.recorded_at == ahead
+
+
 async def test_the_same_command_is_done_once(store: EventStore) -> None:
     jar = uuid.uuid4()
     first = await store.handle(JARS, jar, command("a"), note())

@@ -281,7 +281,8 @@ class EventStore:
             else:  # another kind's id is, for this route, no id at all
                 key = target.key or target.stream_id
                 loaded.append(Loaded(target.stream_id, fold.initial, 0, key, None, 0, occupied=kind is not None))
-        return rows[0]["now"], rows[0]["known"], loaded
+        # a clock that was set back: nothing happens before what its streams have recorded already
+        return max([rows[0]["now"], *(part.recorded_at for part in loaded if part.recorded_at)]), rows[0]["known"], loaded
 
     async def _loaded(self, fold: Fold[Any], stream_id: UUID, row: asyncpg.Record) -> Loaded[Any]:
         if row["state_rev"] == fold.aggregate.revision:

@@ -94,7 +94,7 @@ class Call:
         subject = self.principal.subject if self.customers is None else f"{self.principal.subject}/{self.principal.customer_id}"
         return Command(
             id=command_id(subject, self.operation, key) if key else uuid4(),
-            fingerprint=self._fingerprint(),
+            fingerprint=self._fingerprint(key),
             actor=self.actor,
             occurred_at=occurred_at,
             if_match=self._if_match(),
@@ -173,9 +173,11 @@ class Call:
             raise Problem("malformed", 'If-Match must be one ETag as it was answered, as "7".')
         return int(match[1]) if match else None
 
-    def _fingerprint(self) -> bytes:
-        """Keyed, for a plain hash of personal data could be guessed. The names' order does not matter."""
-        asked = [self.operation, {name: str(value) for name, value in self.path.items()}, self.raw]
+    def _fingerprint(self, key: str | None) -> bytes:
+        """Keyed, for a plain hash of personal data could be guessed; and over the Idempotency-Key too, which is kept nowhere: of an erased customer not even
+        the holder of the index key can tell whether a guess is right. Without a key nobody repeats the request. The names' order does not matter.
+        """
+        asked = [key or uuid4().hex, self.operation, {name: str(value) for name, value in self.path.items()}, self.raw]
         return hmac.digest(self.chassis.index_key, orjson.dumps(asked, option=orjson.OPT_SORT_KEYS), "sha256")
 
     def _seen(self, etag: str) -> bool:

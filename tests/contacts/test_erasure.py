@@ -121,6 +121,26 @@ async def test_a_worker_that_died_between_two_steps_is_taken_over(api: Api, stor
     assert ok(await api.get(f"/v1/privacy/erasures/{request['id']}"))["state"] == "erased"
 
 
+async def test_a_vault_put_back_from_a_backup_forgets_again(api: Api, store: EventStore) -> None:
+    one, two, *_ = await customer(api)
+    texts = await sealed_texts(store, [one, two])
+    keys = {uuid.UUID(text.split(".")[1]) for text in texts}
+    backup = await store.vault._pool.fetch("select subject, wrapped from subject_key where key_id = any($1::uuid[])", list(keys))
+    request = ok(await api.post("/v1/privacy/erasures", {"customer_id": one}), 201)
+    eraser = Eraser(store, store.vault, settled=AT_ONCE)
+    while ok(await api.get(f"/v1/privacy/erasures/{request['id']}"))["state"] != "erased":
+        await eraser.tick()
+    assert await eraser.again() == 0
+    restore = "update subject_key set wrapped = $2, destroyed_at = null where subject = $1"
+    await store.vault._pool.executemany(restore, [(row["subject"], row["wrapped"]) for row in backup])
+    store.vault._reading.forget(keys)
+    assert any([unseal(text, await store.vault.keys_for_reading(keys)) for text in texts]), "as a backup brings it back"
+    assert await eraser.again() == 2
+    assert not any([unseal(text, await store.vault.keys_for_reading(keys)) for text in texts])
+    await store.pool.execute("delete from destroyed_key where customer_id = $1", uuid.UUID(one))  # the store was restored too
+    assert (await eraser.again(), await eraser.again()) == (1, 0)
+
+
 class Away:
     """A vault that is away once, then there."""
 

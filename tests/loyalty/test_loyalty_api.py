@@ -104,6 +104,17 @@ async def test_the_card_of_a_customer_who_asks_to_be_forgotten_finds_nobody_any_
     await till.member(card_number=card, programme=programme)
 
 
+async def test_a_card_that_was_entered_while_its_customer_was_being_forgotten_finds_nobody_in_the_end(
+    till: Till, store: EventStore, loyalty_settings: LoyaltySettings
+) -> None:
+    card = uuid.uuid4().hex
+    member = await till.member(card_number=card)  # its event came behind the follower's work on privacy.erasure_requested
+    erased = {"ce_type": b"privacy.erased", "ce_partitionkey": member["customer_id"].encode()}
+    async with store.pool.acquire() as connection:
+        await follower_of(loyalty_settings, CollectorRegistry())._apply(connection, [Record("contacts", "t", 0, 1, 0, 1, 0, erased, b"{}")])
+    assert await store.holders("card", card) == []
+
+
 async def test_time_writes_the_end_of_a_reservation_at_its_own_moment(till: Till, store: EventStore) -> None:
     member = await till.member(occurred_at="2026-03-01T10:00:00Z")
     await till.buy(member, (1, 10_000), occurred_at="2026-03-01T10:00:00Z")

@@ -4,11 +4,13 @@ Driven by the rows alone: whatever step a process died in, the next leader finds
 
     erasing, no row in destroyed_key   →  vault.destroy, claims deleted, row written
     erasing, row older than the caches →  privacy.erased
+    erased, and the vault has the key  →  vault.destroy once more: the vault was restored from a backup that still had it
 """
 
 import asyncio
 import os
 import socket
+import time
 from datetime import timedelta
 from uuid import UUID, uuid4, uuid5
 
@@ -27,11 +29,16 @@ POLL = 0.5  # seconds between looks; one query on a partial index that is nearly
 TAKE = 500
 SETTLED = timedelta(seconds=2 * TTL)  # after this no process can have the key in its cache, even one that asked just before
 LEASE = 10.0  # seconds
+AGAIN = 60.0  # seconds between two looks whether a restored vault has brought a key back; the first is made by whoever begins to lead
 
 _TO_DESTROY = "select stream_id from streams s where erasing and not exists (select 1 from destroyed_key d where d.customer_id = s.stream_id) limit $1"
 _SETTLED = """
 select s.stream_id, s.erasure, d.key_id from streams s join destroyed_key d on d.customer_id = s.stream_id
 where s.erasing and d.noted_at <= clock_timestamp() - $1::interval limit $2
+"""
+_ERASED = """
+select s.stream_id, s.erasure, d.key_id from streams s left join destroyed_key d on d.customer_id = s.stream_id
+where s.erasure is not null and (s.erasure, s.stream_id) > ($1, $2) and not s.erasing order by s.erasure, s.stream_id limit $3
 """
 _NOTE = "insert into destroyed_key (customer_id, key_id) select * from unnest($1::uuid[], $2::uuid[]) on conflict (customer_id) do nothing"
 
@@ -45,6 +52,7 @@ class Eraser:
         self._store, self._vault, self._settled = store, vault, settled
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._lease: lease.Lease | None = None
+        self._looked_at = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A database or vault that is away is waited for; the rows keep what is to be done."""
@@ -52,6 +60,9 @@ class Eraser:
             try:
                 if await self._leads():
                     await self.tick()
+                    if time.monotonic() - self._looked_at > AGAIN:
+                        await self.again()
+                        self._looked_at = time.monotonic()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("erasures wait", error=type(error).__name__)
             await _wait(stop, POLL)
@@ -65,6 +76,19 @@ class Eraser:
             reached("eraser.confirmed")
         return len(rows)
 
+    async def again(self) -> int:
+        """Destroy what a restored vault has brought back, of everybody who was erased; how many keys that were."""
+        place, back = (UUID(int=0), UUID(int=0)), 0
+        while rows := await self._store.pool.fetch(_ERASED, *place, TAKE):
+            alive = await self._vault.keys_for_reading([row["key_id"] for row in rows if row["key_id"]])
+            # Without a note the store was restored too; the vault alone knows by which key it knew them.
+            left = [row["stream_id"] for row in rows if row["key_id"] is None or row["key_id"] in alive]
+            await self._destroy_keys(left)
+            if left:
+                log.warning("erased customers' keys were back, or not known to be gone, and are destroyed", keys=len(left))
+            place, back = (rows[-1]["erasure"], rows[-1]["stream_id"]), back + len(left)
+        return back
+
     async def _confirm(self, member: UUID, request_id: UUID, key_id: UUID) -> None:
         command = Command(uuid5(request_id, str(member)), b"erased", "timer")
         await self._store.handle(CONTACTS, member, command, lambda contact, _: confirm_erasure(contact, request_id=request_id, key_ids=[key_id]))
@@ -76,7 +100,10 @@ class Eraser:
         # The command released what the contact claims today; this also drops words of former names, and what an older release normalised otherwise.
         await self._store.pool.execute("delete from claims where holder = any($1::uuid[]) and scope <> $2", members, MERGE)
         reached("eraser.claims_deleted")
-        destroyed = await self._vault.destroy(members)
+        await self._destroy_keys(members)
+
+    async def _destroy_keys(self, members: list[UUID]) -> None:
+        destroyed = await self._vault.destroy(members) if members else []
         reached("eraser.destroyed")
         await self._store.pool.execute(_NOTE, [each.subject for each in destroyed], [each.key_id for each in destroyed])
         reached("eraser.noted")

@@ -50,7 +50,7 @@ def follower_of(settings: LoyaltySettings, registry: CollectorRegistry) -> Custo
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
         registry=registry,
-        more={"privacy.erasure_requested": _forget},
+        more={"privacy.erasure_requested": _forget, "privacy.erased": _forget},  # again: an enrolment under way at the first had a key still
     )
 
 

@@ -104,7 +104,8 @@ class _Gathering(Generic[A, B]):
                 answer = await self._ask(list(wanted))
             except Exception as error:  # noqa: BLE001  handed to everyone who waited for this round trip
                 for waiter in waiters:
-                    waiter.set_exception(error)
+                    if not waiter.done():  # the client may have hung up; the others must hear of it all the same
+                        waiter.set_exception(error)
                 continue
             if len(self._seen) + len(wanted) > self._size:
                 self._seen.clear()

@@ -36,9 +36,9 @@ class Load:
         self.http = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT, limits=httpx2.Limits(max_keepalive_connections=20), trust_env=False
         )
-        self._programme = f"chaos-{uuid.uuid4().hex[:8]}"
+        self.programme = f"chaos-{uuid.uuid4().hex[:8]}"
         self._rngs = [random.Random(f"{name}/{number}") for number in range(WORKERS)]
-        self.plans = [Plan(rng, self._programme) for rng in self._rngs]
+        self.plans = [Plan(rng, self.programme) for rng in self._rngs]
         self.refused: dict[str, int] = {}
         self.read_back = 0
         self.excused = set(EXCUSED)
@@ -91,7 +91,7 @@ class Load:
         return await self.http.request(method, f"{self.urls[service]}{path}", json=body, headers=told)
 
     async def _publish_programme(self) -> None:
-        answer = await self.send("loyalty", "PUT", f"/v1/programmes/{self._programme}", PROGRAMME)
+        answer = await self.send("loyalty", "PUT", f"/v1/programmes/{self.programme}", PROGRAMME)
         if not answer.is_success:
             raise AssertionError(f"the programme was refused: {answer.status_code} {answer.text[:500]}")
 

@@ -15,6 +15,7 @@ from typer import echo
 
 from chaos.checks import Facts, everything_holds
 from chaos.ground import Ground
+from chaos.needs import Missing
 from chaos.scenario import Scenario
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
@@ -39,6 +40,7 @@ class Runner:
     minutes: float = 0
     passed: int = 0
     failed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     _folder: Path = field(default_factory=lambda: BUILD / f"chaos-{os.getpid()}")
     _shared: Stack | None = None
     _stacks: int = 0
@@ -53,9 +55,9 @@ class Runner:
         finally:
             await self._drop(self._shared)
             shutil.rmtree(self._folder, ignore_errors=True)
-        for line in self.failed:
+        for line in (*self.skipped, *self.failed):
             echo(line)
-        echo(f"{time.monotonic() - began:.0f} s: {self.passed} passed, {len(self.failed)} failed")
+        echo(f"{time.monotonic() - began:.0f} s: {self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped")
         return 1 if self.failed else 0
 
     def _runs(self, until: float) -> Iterator[Run]:
@@ -82,6 +84,12 @@ class Runner:
                 facts, recovery = await experiment(run.scenario, ground)
             finally:
                 await ground.end()
+        except Missing as missing:
+            self.skipped.append(f"SKIPPED {name}: this machine lacks {missing}")
+            echo(self.skipped[-1])
+            if run.scenario.own_stack:
+                await self._drop(stack)
+            return
         except Exception as error:
             await self._broken(run, stack, f"{type(error).__name__}: {error}", time.monotonic() - began)
             return

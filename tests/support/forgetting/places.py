@@ -49,7 +49,7 @@ async def dumps(stack: Stack) -> AsyncIterator[Place]:
 
 
 async def records(stack: Stack) -> AsyncIterator[Place]:
-    """Every record of every topic as a subscriber reads it, compression undone."""
+    """Every record of every topic as a subscriber reads it, compression undone; those that were fetched together in one place."""
     consumer = AIOKafkaConsumer(bootstrap_servers=stack.surroundings().bootstrap, auto_offset_reset="earliest", isolation_level="read_uncommitted")
     await consumer.start()
     try:
@@ -58,9 +58,10 @@ async def records(stack: Stack) -> AsyncIterator[Place]:
         ends = await consumer.end_offsets(parts)
         for part in parts:
             while await consumer.position(part) < ends[part]:
-                for record in (await consumer.getmany(part, timeout_ms=500)).get(part, []):
-                    told = b"\n".join((record.key or b"", record.value or b"", *(b"%b: %b" % (name.encode(), value) for name, value in record.headers)))
-                    yield Place(f"{part.topic}/{part.partition}@{record.offset}", told)
+                fetched = (await consumer.getmany(part, timeout_ms=500)).get(part, [])
+                told = (piece for record in fetched for piece in (record.key or b"", record.value or b"", *(value for _, value in record.headers)))
+                if fetched:
+                    yield Place(f"{part.topic}/{part.partition}@{fetched[0].offset}", b"\n".join(told))
     finally:
         await consumer.stop()
 

@@ -62,9 +62,11 @@ async def scan_kept(stack: Stack, looked_for: Needles) -> AsyncIterator[str]:
             yield hit
 
 
-def scan_files(stack: Stack, looked_for: Needles) -> Iterator[str]:
-    """What is found in any file. Hashes are not looked for in PostgreSQL's own, where a deleted row's bytes stay until they are written over."""
-    for place in files(stack):
+def scan_files(stack: Stack, looked_for: Needles, *rooms: str) -> Iterator[str]:
+    """What is found in any file, or in those of these folders. Hashes are not looked for in PostgreSQL's own, where a deleted row's bytes
+    stay until they are written over.
+    """
+    for place in files(stack, *rooms):
         yield from looked_for.texts_in(place)
         if not place.name.startswith("postgres/"):
             yield from looked_for.hashes_in(place, raw=True)

@@ -5,6 +5,7 @@ import itertools
 import os
 import shutil
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,9 @@ import psutil
 from crm_local.stack import Stack
 from typer import echo
 
+from chaos.broken import Broken
 from chaos.checks import Facts, everything_holds
-from chaos.ground import Ground
+from chaos.ground import Ground, Unfelt
 from chaos.needs import Missing
 from chaos.scenario import Scenario
 
@@ -91,7 +93,7 @@ class Runner:
                 await self._drop(stack)
             return
         except Exception as error:
-            await self._broken(run, stack, f"{type(error).__name__}: {error}", time.monotonic() - began)
+            await self._broken(run, stack, f"{type(error).__name__}: {error}{_where(error)}", time.monotonic() - began)
             return
         self.passed += 1
         echo(f"{name:26} passed in {time.monotonic() - began:3.0f} s, recovered in {recovery:4.1f} s: {_told(ground, facts)}")
@@ -114,6 +116,12 @@ class Runner:
         if stack is not None:
             await asyncio.to_thread(stack.down)
             shutil.rmtree(stack.data_dir, ignore_errors=True)
+
+
+def _where(error: Exception) -> str:
+    """The suite's own line at which something was raised that says too little by itself."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "chaos" in frame.filename]
+    return "" if isinstance(error, Broken | Unfelt) or not frames else f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
 
 
 def _sweep() -> None:

@@ -7,6 +7,8 @@ import time
 import uuid
 from urllib.parse import urlsplit
 
+import httpx2
+
 from chaos.broken import Broken
 from chaos.ground import Ground
 from chaos.scenario import scenario
@@ -64,7 +66,7 @@ async def _half_a_request(rng: random.Random, urls: dict[str, str], token: str, 
         pass
     finally:
         writer.transport.abort()  # a reset, not a polite end
-    await asyncio.sleep(0.002)
+    await asyncio.sleep(0.1)  # hanging up is what is tried, not how much work for nobody two cores can do
     return 1
 
 
@@ -102,7 +104,10 @@ async def _nothing_stuck(ground: Ground) -> bool:
 
 async def _idle(ground: Ground) -> bool:
     for name in ground.load.urls:
-        text = (await ground.load.http.get(f"{ground.load.urls[name]}/metrics")).text
+        try:
+            text = (await ground.load.http.get(f"{ground.load.urls[name]}/metrics")).text
+        except httpx2.TransportError:
+            return False
         under_way = [line for line in text.splitlines() if line.startswith("http_requests_in_flight ")]
         assert under_way, f"{name} tells no requests under way"
         if float(under_way[0].rpartition(" ")[2]) > len(ground.load.plans):

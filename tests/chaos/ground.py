@@ -173,6 +173,12 @@ class Ground:
                 raise Unfelt(f"not within {seconds:.0f} s: {what}")
             await asyncio.sleep(0.02)
 
+    async def lasts(self, seconds: float) -> None:
+        """Let a fault last: its length is part of it, no wait for anything."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(left)
+
     async def recovered(self, since: float) -> float:
         """Seconds from `since` (time.monotonic) until a fresh write was acknowledged and is seen in the view."""
         identity = f"{self.rng.getrandbits(128):032x}"

@@ -24,7 +24,7 @@ async def clock_of_a_service(ground: Ground) -> None:
     for name in ground.rng.sample(("tickets", "loyalty", "projector", "composer"), 2):
         await ground.restart(name, **clock.environment)
     await ground.load.more(30)
-    await asyncio.sleep(LEAD)
+    await ground.lasts(LEAD)
     assert await _epoch(ground) == epoch, "a relay whose clock is ahead has taken the lead from one that is at work"
     await ground.restart("contacts", **clock.environment)
     await ground.load.more(30)

@@ -28,7 +28,7 @@ async def api_postgres(ground: Ground) -> None:
         assert code == 503 and told["type"] == "/problems/dependency-unavailable", told
         ground.notes["answered 503 after"] = f"{time.monotonic() - began:.1f} s"
         assert (await ground.load.send("contacts", "GET", "/healthz")).is_success
-        await asyncio.sleep(ground.rng.uniform(0, 6))  # the length of the cut: so that some calls are at each of their waits when it ends
+        await ground.lasts(ground.rng.uniform(0, 6))  # so that some calls are at each of their waits when it ends
         network.heals()
         await _healed(ground)
         began = time.monotonic()

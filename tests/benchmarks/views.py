@@ -20,12 +20,13 @@ REAL, FEW, MANY = 600, 10_000, 1_000_000
 # Others' rows, so that indexes and caches are those of so many customers: a document, an interaction and a purchase each.
 _OTHERS = """
 insert into {build}.document (customer_id, source, doc, digest, upto, recorded_at)
-select gen_random_uuid(), 'contacts', d.doc, d.digest, d.upto, d.recorded_at from generate_series(1, $1) n
+select gen_random_uuid(), 'contacts', d.doc, d.digest, d.upto, d.recorded_at from generate_series(1, $1)
 cross join (select * from {build}.document where source = 'contacts' and merged_into is null limit 1) d
 """
 _FACTS = """
-insert into {build}.{table} select (jsonb_populate_record(t, jsonb_build_object('customer_id', gen_random_uuid(), 'position', 1000000000 + $2 + n))).*
-from generate_series(1, $1) n cross join (select * from {build}.{table} limit 1) t
+insert into {build}.{table}
+select (jsonb_populate_record(t, jsonb_build_object('customer_id', gen_random_uuid(), 'position', 1000000000 + $2 + others.number))).*
+from generate_series(1, $1) others(number) cross join (select * from {build}.{table} limit 1) t
 """
 
 

@@ -26,16 +26,20 @@ class Answer:
 class Wire(asyncio.Protocol):
     """One connection. `await wire.send(...)`; raises ConnectionError when the other side hangs up."""
 
-    def __init__(self, host: str) -> None:
-        self._host, self._held = host, b""
+    def __init__(self, url: str) -> None:
+        self._place, self._held = url.removeprefix("http://"), b""
         self._answer: asyncio.Future[Answer] | None = None
 
     @classmethod
     async def connect(cls, url: str) -> "Wire":
         """To `http://host:port`."""
-        host, port = url.removeprefix("http://").split(":")
-        _, protocol = await asyncio.get_running_loop().create_connection(lambda: cls(f"{host}:{port}"), host, int(port))
-        return protocol
+        made = cls(url)
+        await made._open()
+        return made
+
+    async def _open(self) -> None:
+        host, port = self._place.split(":")
+        await asyncio.get_running_loop().create_connection(lambda: self, host, int(port))
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -61,8 +65,10 @@ class Wire(asyncio.Protocol):
     async def send(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
         told = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n" if body else ""
+        if self._transport.is_closing():  # a server hangs up on who has said nothing for 5 s
+            await self._open()
         self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(f"{method} {path} HTTP/1.1\r\nhost: {self._host}\r\n{kind}{told}\r\n".encode() + body)
+        self._transport.write(f"{method} {path} HTTP/1.1\r\nhost: {self._place}\r\n{kind}{told}\r\n".encode() + body)
         return await self._answer
 
     def close(self) -> None:

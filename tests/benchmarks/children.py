@@ -8,7 +8,7 @@ import sys
 import time
 
 import uvloop
-from crm_reporting.connecting import PATIENCE, UNHURRIED, connect
+from crm_reporting.connecting import UNHURRIED, connect
 from crm_reporting.projector_process import ProjectorProcess
 from crm_reporting.rebuilding import rebuild
 from crm_reporting.settings import ReportingSettings
@@ -23,7 +23,7 @@ async def projector() -> None:
 
 async def remade() -> None:
     """`reporting rebuild`; prints seconds and the most memory held in MB."""
-    connection = await connect(os.environ["DATABASE_URL"], UNHURRIED, PATIENCE)
+    connection = await connect(os.environ["DATABASE_URL"], UNHURRIED)
     began = time.perf_counter()
     await rebuild(connection)
     took, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6

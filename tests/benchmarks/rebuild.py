@@ -39,6 +39,8 @@ async def _made(ground: Ground, template: str) -> tuple[float, float]:
     url = await ground.database(template.rpartition("/")[2])
     async with child(["rebuild"], settings(ground, url), stdout=asyncio.subprocess.PIPE) as process:
         out, _ = await process.communicate()
+    if process.returncode:
+        raise AssertionError(f"the rebuild ended with {process.returncode}")
     await ground.drop(url)
     seconds, peak = json.loads(out.splitlines()[-1])
     return seconds, peak

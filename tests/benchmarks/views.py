@@ -25,8 +25,8 @@ cross join (select * from {build}.document where source = 'contacts' and merged_
 """
 _FACTS = """
 insert into {build}.{table}
-select (jsonb_populate_record(t, jsonb_build_object('customer_id', gen_random_uuid(), 'position', 1000000000 + $2 + others.number))).*
-from generate_series(1, $1) others(number) cross join (select * from {build}.{table} limit 1) t
+select (jsonb_populate_record(one.t, jsonb_build_object('customer_id', gen_random_uuid(), 'position', 1000000000 + $2 + others.number))).*
+from generate_series(1, $1) others(number) cross join (select t from {build}.{table} t limit 1) one
 """
 
 

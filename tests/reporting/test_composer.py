@@ -214,15 +214,21 @@ async def test_an_erased_customer_is_shown_to_nobody(connection: asyncpg.Connect
     assert (await feed(connection))[1] == (2, False)
 
 
-async def test_the_feed_holds_the_newest_version_of_each_customer_and_tombstones(connection: asyncpg.Connection, project, kafka: str) -> None:
+async def told_of_two(connection: asyncpg.Connection, project, kafka: str) -> tuple[Teller, uuid.UUID, uuid.UUID, FeedPublisher]:
+    """Two customers the feed was told of, and the publisher that did."""
     await declare(kafka, "reporting")
     teller, ann, bob = Teller(), uuid.uuid4(), uuid.uuid4()
     known(teller, ann, bob)
     await project(teller.told)
     await composed(connection)
-    first = FeedPublisher(kafka, public_url="http://reporting.test")
-    await first.start()
-    assert await first.publish_next(connection, "b1") == 2
+    publisher = FeedPublisher(kafka, public_url="http://reporting.test")
+    await publisher.start()
+    assert await publisher.publish_next(connection, "b1") == 2
+    return teller, ann, bob, publisher
+
+
+async def test_the_feed_holds_the_newest_version_of_each_customer_and_tombstones(connection: asyncpg.Connection, project, kafka: str) -> None:
+    teller, ann, bob, first = await told_of_two(connection, project, kafka)
     merge(teller, bob, ann)
     await project(teller.told[-1:])
     await composed(connection)
@@ -243,14 +249,7 @@ async def test_the_feed_holds_the_newest_version_of_each_customer_and_tombstones
 
 
 async def test_everybody_is_told_again_when_the_feeds_topic_came_back_with_less(connection: asyncpg.Connection, project, kafka: str) -> None:
-    await declare(kafka, "reporting")
-    teller, ann, bob = Teller(), uuid.uuid4(), uuid.uuid4()
-    known(teller, ann, bob)
-    await project(teller.told)
-    await composed(connection)
-    publisher = FeedPublisher(kafka, public_url="http://reporting.test")
-    await publisher.start()
-    assert await publisher.publish_next(connection, "b1") == 2
+    _, ann, bob, publisher = await told_of_two(connection, project, kafka)
     await publisher.find_lost(connection)
     assert await publisher.publish_next(connection, "b1") == 0
     await connection.execute("update feed_reach set reach = reach + 1")  # as if one more record had been there

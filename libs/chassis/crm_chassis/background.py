@@ -12,7 +12,8 @@ Work = Callable[[asyncio.Event], Awaitable[None]]
 """Runs until the event is set."""
 
 END = 8.0  # seconds to finish what is under way; below the server's own patience
-_FIRST, _MOST = 0.5, 30.0  # seconds between restarts
+_FIRST, _MOST = 0.5, 5.0  # seconds between restarts: what is away must not cost much more time than it is away
+_WELL = 30.0  # seconds of work after which a failure is a new one
 _log = structlog.get_logger(__name__)
 
 
@@ -42,7 +43,7 @@ async def _kept(name: str, work: Work, stop: asyncio.Event) -> None:
             _log.error("background_failed", work=name, error=type(error).__name__, places=places(error))
         if stop.is_set():
             return
-        pause = _FIRST if asyncio.get_running_loop().time() - began > _MOST else min(2 * pause, _MOST)
+        pause = _FIRST if asyncio.get_running_loop().time() - began > _WELL else min(2 * pause, _MOST)
         try:
             await asyncio.wait_for(stop.wait(), pause)
         except TimeoutError:

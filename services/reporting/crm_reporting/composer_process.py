@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -9,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import structlog
-from crm_events.lease import acquire, renew
+from crm_events.lease import acquire, release, renew
 from crm_events.topics import declare
 from crm_events.vault import LocalVault
 from prometheus_client import CollectorRegistry
@@ -38,7 +39,7 @@ class ComposerProcess:
 
     def __init__(self, settings: ReportingSettings, registry: CollectorRegistry) -> None:
         self._settings, self._metrics = settings, ComposerMetrics(registry)
-        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
     def works(self) -> Mapping[str, Callable[[asyncio.Event], Awaitable[None]]]:
         """The loops by name; the index only where keys are to be had."""
@@ -74,11 +75,11 @@ class ComposerProcess:
                     await _next(stop, woken)
             if lease is None:
                 return
-            await declare(self._settings.kafka_bootstrap_servers, "reporting")
             publisher = FeedPublisher(self._settings.kafka_bootstrap_servers, public_url=self._settings.url)
-            await publisher.start()
             looked = 0.0
             try:
+                await declare(self._settings.kafka_bootstrap_servers, "reporting")
+                await publisher.start()
                 while not stop.is_set() and await renew(connection, lease, seconds=LEASE):
                     if time.monotonic() - looked > LOOK_EVERY:
                         await publisher.find_lost(connection)
@@ -90,7 +91,11 @@ class ComposerProcess:
                         self._metrics.unpublished.set(await connection.fetchval("select count(*) from feed where pending"))
                         await _next(stop, woken)
             finally:
-                await publisher.close()
+                try:
+                    await publisher.close()
+                finally:
+                    if not connection.is_closed():
+                        await release(connection, lease)
 
     async def index(self, stop: asyncio.Event) -> None:
         """Enter in the blind index what waits to be opened."""

@@ -45,6 +45,17 @@ async def test_a_release_by_a_former_holder_changes_nothing(two: tuple[asyncpg.C
     assert await lease.acquire(two[0], "timer", "next") is not None
 
 
+async def test_an_owner_whose_session_was_lost_takes_its_lease_back_at_once_and_others_wait(two: tuple[asyncpg.Connection, asyncpg.Connection]) -> None:
+    lost = await lease.acquire(two[0], "timer", "first")
+    assert lost is not None
+    assert await lease.acquire(two[1], "timer", "second") is None
+    again = await lease.acquire(two[1], "timer", "first")
+    assert again is not None
+    assert again.epoch == lost.epoch + 1
+    assert not await lease.renew(two[0], lost)
+    assert await lease.acquire(two[0], "timer", "second") is None
+
+
 async def test_nobody_takes_over_between_the_question_and_the_commit(two: tuple[asyncpg.Connection, asyncpg.Connection]) -> None:
     held = await lease.acquire(two[0], "timer", "first", seconds=0.3)
     assert held is not None

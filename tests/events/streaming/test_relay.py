@@ -94,6 +94,16 @@ async def test_a_frozen_leader_that_was_replaced_cannot_move_the_checkpoint(stor
     await other.close()
 
 
+async def test_a_leader_whose_session_is_lost_leads_again_long_before_its_lease_ends(store: Any, log: Any, tools: Any) -> None:
+    made = relay(store, log, replace(PACE, lease=3_600.0))
+    async with tools.running(made.run):
+        await tools.eventually(lambda: made.status().leader)
+        await store.append(3)
+        await store.connection.execute(END)
+        await store.append(4)
+        await tools.eventually(lambda: caught_up(store))
+
+
 async def test_a_leader_replaced_while_it_runs_stands_down(store: Any, log: Any, tools: Any) -> None:
     made = relay(store, log)
     async with tools.running(made.run):

@@ -13,7 +13,8 @@ MARK_EVERY = 10_000  # positions between two marks: what a broker that came back
 
 _LEAD = """
 update relay set owner = $2, epoch = epoch + 1, until = clock_timestamp() + make_interval(secs => $3)
-where source = $1 and until not between clock_timestamp() and clock_timestamp() + make_interval(secs => 2 * $3) returning epoch, position, last
+where source = $1 and (owner = $2 or until not between clock_timestamp() and clock_timestamp() + make_interval(secs => 2 * $3))
+returning epoch, position, last
 """
 _ADVANCE = """
 with moved as (
@@ -42,7 +43,7 @@ class Checkpoint:
 
 
 async def lead(connection: Connection, source: str, owner: str, *, seconds: float = LEASE_SECONDS) -> Checkpoint | None:
-    """Become the leader if nobody leads now; None while another's lease lasts."""
+    """Become the leader if nobody leads now, or it was this owner; None while another's lease lasts."""
     row = await connection.fetchrow(_LEAD, source, owner, seconds)
     if row is None:
         await connection.execute("insert into relay (source) values ($1) on conflict (source) do nothing", source)

@@ -25,7 +25,7 @@ cross join (select * from {build}.document where source = 'contacts' and merged_
 """
 _FACTS = """
 insert into {build}.{table}
-select (jsonb_populate_record(one.t, jsonb_build_object('customer_id', gen_random_uuid(), 'position', 1000000000 + $2 + others.number))).*
+select (jsonb_populate_record(one.t, jsonb_build_object('customer_id', gen_random_uuid(), 'transaction_id', gen_random_uuid(), 'position', 1000000000 + $2 + others.number))).*
 from generate_series(1, $1) others(number) cross join (select t from {build}.{table} t limit 1) one
 """
 
@@ -54,9 +54,9 @@ async def _others(around: Surroundings, number: int, before: int) -> None:
     connection = await asyncpg.connect(around.database_url("reporting"))
     build = await connection.fetchval("select build from builds where state = 'active'")
     await connection.execute(_OTHERS.format(build=build).replace("$1", str(number)))
-    for table in ("interaction", "purchase"):
+    for table in ("interaction", "transaction_line"):
         await connection.execute(_FACTS.format(build=build, table=table).replace("$1", str(number)).replace("$2", str(before)))
-    for table in ("document", "interaction", "purchase"):
+    for table in ("document", "interaction", "transaction_line"):
         await connection.execute(f"vacuum analyze {build}.{table}")
     await connection.execute("checkpoint")
     await connection.close()

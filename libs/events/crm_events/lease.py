@@ -2,7 +2,7 @@
 
 A session's advisory lock is not enough: the kernel answers for a frozen process, so its lock stays taken (18 s were seen, without an end). A lease ends by
 itself, and its epoch tells a process that wakes up late that it has been replaced. One that ends later than anybody would have made it end is of a clock that
-has been set back since: it counts as ended. An owner takes its own back at once, under a new epoch: a session lost with its database costs nobody a lease's time.
+has been set back since: it counts as ended. An owner takes its own back at once, under a new epoch: a lost session costs nobody a lease's time.
 """
 
 from dataclasses import dataclass

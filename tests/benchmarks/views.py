@@ -3,6 +3,7 @@
 import asyncio
 import random
 import uuid
+from collections.abc import Iterator
 
 import asyncpg
 import orjson
@@ -16,6 +17,7 @@ from benchmarks.serving import bearer, rate, rival
 from benchmarks.wire import Answer, Wire
 
 REAL, FEW, MANY = 600, 10_000, 1_000_000
+AT_ONCE = 16
 
 # Others' rows, so that indexes and caches are those of so many customers: a document, an interaction and a purchase each.
 _OTHERS = """
@@ -24,29 +26,37 @@ select gen_random_uuid(), 'contacts', d.doc, d.digest, d.upto, d.recorded_at fro
 cross join (select * from {build}.document where source = 'contacts' and merged_into is null limit 1) d
 """
 _FACTS = """
-insert into {build}.{table}
-select (jsonb_populate_record(one.t, jsonb_build_object('customer_id', gen_random_uuid(), 'transaction_id', gen_random_uuid(), 'position', 1000000000 + $2 + others.number))).*
-from generate_series(1, $1) others(number) cross join (select t from {build}.{table} t limit 1) one
+insert into {build}.{table} select made.* from (select t from {build}.{table} t limit 1) one
+cross join generate_series(1, $1) others(number)
+cross join jsonb_populate_record(one.t, jsonb_build_object(
+  'customer_id', gen_random_uuid(), 'transaction_id', gen_random_uuid(), 'position', 1000000000 + $2 + others.number)) made
 """
 
 
 async def _clusters(stack: Stack, around: Surroundings) -> list[str]:
     """Customers of two merged ids, with an interaction and a purchase each, once reporting shows them."""
     ids, told = await customers(stack, around, REAL * 2), bearer(stack)
-    contacts, loyalty = [await Wire.connect(around.addresses.url(name)) for name in ("contacts", "loyalty")]
 
     async def post(wire: Wire, path: str, body: bytes) -> Answer:
         return (await wire.send("POST", path, body, told | {"idempotency-key": uuid.uuid4().hex})).ok()
 
-    for one, two in zip(ids[::2], ids[1::2], strict=True):
-        await post(contacts, f"/v1/contacts/{one}/interactions", BODY)
-        member = (await post(loyalty, "/v1/members", orjson.dumps({"customer_id": two}))).json()["id"]
-        line = {"sku": "tea", "category": "tea", "quantity": 1, "list_price": 900, "paid_price": 900}
-        sale = {"document": f"b-{two}", "channel": "shop", "currency": "EUR", "lines": [line]}
-        await post(loyalty, f"/v1/members/{member}/transactions", orjson.dumps(sale))
-        last = await post(contacts, "/v1/merges", orjson.dumps({"survivor_id": one, "absorbed_id": two}))
+    async def some(pairs: Iterator[tuple[str, str]]) -> str:
+        contacts, loyalty = [await Wire.connect(around.addresses.url(name)) for name in ("contacts", "loyalty")]
+        shown = ""
+        for one, two in pairs:
+            await post(contacts, f"/v1/contacts/{one}/interactions", BODY)
+            member = (await post(loyalty, "/v1/members", orjson.dumps({"customer_id": two}))).json()["id"]
+            line = {"sku": "tea", "category": "tea", "quantity": 1, "list_price": 900, "paid_price": 900}
+            sale = {"document": f"b-{two}", "channel": "shop", "currency": "EUR", "lines": [line]}
+            await post(loyalty, f"/v1/members/{member}/transactions", orjson.dumps(sale))
+            shown = (await post(contacts, "/v1/merges", orjson.dumps({"survivor_id": one, "absorbed_id": two}))).headers["consistency-token"]
+        return shown
+
+    pairs = zip(ids[::2], ids[1::2], strict=True)
+    shown = await asyncio.gather(*(some(pairs) for _ in range(AT_ONCE)))
     wire = await Wire.connect(around.addresses.url("reporting"))
-    await wire.send("GET", f"/v1/customers/{ids[-1]}", headers=told | {"consistency-token": last.headers["consistency-token"], "prefer": "wait=60"})
+    once = {"consistency-token": ",".join(filter(None, shown)), "prefer": "wait=60, handling=strict"}
+    (await wire.send("GET", f"/v1/customers/{ids[-1]}", headers=told | once)).ok()
     return ids
 
 
@@ -58,8 +68,10 @@ async def _others(around: Surroundings, number: int, before: int) -> None:
         await connection.execute(_FACTS.format(build=build, table=table).replace("$1", str(number)).replace("$2", str(before)))
     for table in ("document", "interaction", "transaction_line"):
         await connection.execute(f"vacuum analyze {build}.{table}")
-    await connection.execute("checkpoint")
     await connection.close()
+    server = await asyncpg.connect(around.server_url)
+    await server.execute("checkpoint")
+    await server.close()
 
 
 async def view_get(ground: Ground) -> list[Measure]:

@@ -5,9 +5,10 @@ import os
 import uuid
 
 import asyncpg
+import orjson
 import pytest
 from crm_events.refusals import Gone
-from crm_events.sealing import is_sealed, open_tree, seal, sealed_key_ids, unseal
+from crm_events.sealing import is_sealed, key_ids_in, open_json, open_tree, seal, sealed_key_ids, unseal
 from crm_events.vault import SCHEMA, LocalVault
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
@@ -42,6 +43,27 @@ def test_what_cannot_be_opened_is_null_and_named() -> None:
     shown, redacted = open_tree(tree, {ONE: KEY})
     assert shown == {"name": "a", "identifiers": [{"value": None, "kind": "email"}, {"value": "a"}], "count": 3, "code": "s1.not-sealed"}
     assert redacted == ["identifiers.value"]
+
+
+def _sealed(text: str, key_id: uuid.UUID = ONE) -> str:
+    return seal(text.encode(errors="ignore").decode(), key_id=key_id, key=KEY, event_id=EVENT, field="value")
+
+
+_SAID = st.one_of(
+    st.text(),
+    st.builds(_sealed, st.text(), st.sampled_from([ONE, ONE, ONE, OTHER])),
+    st.builds("{1}{0}{2}".format, st.builds(_sealed, st.text()), *[st.sampled_from(["", '"', '\\"', '":'])] * 2),  # talk about a sealed text
+)
+
+
+@given(st.recursive(st.one_of(_SAID, st.none(), st.booleans(), st.integers(-9, 9)), lambda part: st.lists(part) | st.dictionaries(_SAID, part)))
+def test_json_is_opened_as_its_tree_is(tree: object) -> None:
+    raw = orjson.dumps(tree, option=orjson.OPT_NON_STR_KEYS)
+    opened, redacted = open_tree(orjson.loads(raw), {ONE: KEY})
+    shown = open_json(raw, {ONE: KEY})
+    assert key_ids_in(raw) == sealed_key_ids(orjson.loads(raw))
+    assert (shown is None) == bool(redacted)
+    assert shown is None or orjson.loads(shown) == opened
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import orjson
 from crm_events.event import utc_text
-from crm_events.sealing import open_tree, sealed_key_ids
+from crm_events.sealing import key_ids_in, open_json, open_tree
 from crm_events.vault import Vault
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -51,15 +52,19 @@ async def rendered(resource: object, *, vault: Vault | None, may_see: bool) -> b
     raw = to_json(resource)
     if _MARK not in raw:
         return raw
+    keys: Mapping[UUID, AESGCM] = {}
+    if may_see and vault is not None:
+        keys = await vault.keys_for_reading(key_ids_in(raw))
+        shown = open_json(raw, keys)
+        if shown is not None:
+            return shown
     tree = orjson.loads(raw)
-    wanted = sealed_key_ids(tree) if may_see and vault is not None else set()
-    keys = await vault.keys_for_reading(wanted) if wanted and vault is not None else {}
     if isinstance(tree, Mapping) and isinstance(tree.get("items"), list) and "redacted" not in tree:
         return orjson.dumps({**tree, "items": [_opened(item, keys) for item in tree["items"]]})
     return orjson.dumps(_opened(tree, keys))
 
 
-def _opened(tree: Any, keys: Mapping[Any, Any]) -> Any:
+def _opened(tree: Any, keys: Mapping[UUID, AESGCM]) -> Any:
     shown, redacted = open_tree(tree, keys)
     if isinstance(shown, dict) and redacted:
         shown["redacted"] = sorted({*(shown.get("redacted") or ()), *redacted})

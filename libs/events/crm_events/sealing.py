@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
+import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_SEALED = re.compile(rf"^s1\.({_ID})\.({_ID})\.([a-z_]{{1,60}})\.([A-Za-z0-9_-]{{38,}}=*)$")
+_FORM = rf"s1\.({_ID})\.({_ID})\.([a-z_]{{1,60}})\.([A-Za-z0-9_-]{{38,}}=*)"
+_SEALED = re.compile(rf"^{_FORM}$")
+_IN_JSON = re.compile(rf'(?<!\\)"({_FORM})"(?!\s*:)'.encode())  # a whole value: no part of another string, no name
 
 
 def is_sealed(text: str) -> bool:
@@ -80,3 +83,22 @@ def open_tree(tree: Any, keys: Mapping[UUID, AESGCM]) -> tuple[Any, list[str]]:
         return node
 
     return walk(tree, ""), sorted(redacted)
+
+
+def key_ids_in(raw: bytes) -> set[UUID]:
+    """`sealed_key_ids` of JSON text, without reading it into objects."""
+    return {UUID(text.decode()) for text in {match[2] for match in _IN_JSON.finditer(raw)}}
+
+
+def open_json(raw: bytes, keys: Mapping[UUID, AESGCM]) -> bytes | None:
+    """The same JSON text with sealed strings opened; None where one of them cannot be: `open_tree` tells which."""
+    shut = False
+
+    def opened(match: re.Match[bytes]) -> bytes:
+        nonlocal shut
+        text = unseal(match[1].decode(), keys)
+        shut = shut or text is None
+        return orjson.dumps(text)
+
+    shown = _IN_JSON.sub(opened, raw)
+    return None if shut else shown

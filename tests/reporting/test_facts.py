@@ -1,5 +1,6 @@
 """Is every fact a function of its one event, in the columns its table has?"""
 
+import re
 import uuid
 from collections import Counter
 from datetime import timedelta
@@ -154,6 +155,20 @@ def test_movements_of_lots_add_up_to_what_documents_hold(seed: int) -> None:
 
 def test_text_that_would_break_a_copy_is_escaped() -> None:
     assert line(("a\tb\\c\nd", None, True, 5, b"\x01", ["x", 'y"z'])) == 'a\\tb\\\\c\\nd\t\\N\tt\t5\t\\\\x01\t{"x","y\\\\"z"}\n'
+
+
+_COPIED = {r"\t": "\t", r"\n": "\n", r"\r": "\r", r"\\": "\\"}
+
+
+def _read(text: str) -> str | None:
+    return None if text == r"\N" else re.sub(r"\\.", lambda found: _COPIED[found[0]], text)
+
+
+@given(st.lists(st.none() | st.text(alphabet="\t\n\r\\\0aN", max_size=3), min_size=1))
+def test_every_text_of_a_row_is_read_back_as_it_was(row: list[str | None]) -> None:
+    made = line(row)
+    assert made.endswith("\n")
+    assert [_read(text) for text in made[:-1].split("\t")] == row
 
 
 def test_an_amount_that_no_column_holds_is_refused() -> None:

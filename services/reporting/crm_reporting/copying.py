@@ -12,10 +12,9 @@ _LIMIT = 2**63
 
 
 def _text(value: Any) -> str:
+    """As COPY reads it, but for what `line` escapes. None is NUL, which no text of PostgreSQL's holds."""
     if value is None:
-        return r"\N"
-    if isinstance(value, str):
-        return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], value) if _SPECIAL.search(value) else value
+        return "\0"
     if isinstance(value, bool):
         return "t" if value else "f"
     if isinstance(value, int):
@@ -23,16 +22,26 @@ def _text(value: Any) -> str:
             raise ValueError("an amount leaves the 64 bits of a column")
         return str(value)
     if isinstance(value, bytes):
-        return rf"\\x{value.hex()}"
+        return rf"\x{value.hex()}"
     if isinstance(value, list | tuple):
         quoted = (str(item).replace("\\", "\\\\").replace('"', '\\"') for item in value)
-        return _text("{" + ",".join(f'"{item}"' for item in quoted) + "}")
-    return _text(str(value))
+        return "{" + ",".join(f'"{item}"' for item in quoted) + "}"
+    return str(value)
+
+
+def _escaped(value: Any, text: str) -> str:
+    return r"\N" if value is None else _SPECIAL.sub(lambda found: _ESCAPES[found[0]], text)
 
 
 def line(row: Sequence[Any]) -> str:
     """One row in COPY's text form. Raises ValueError for a number no column holds."""
-    return "\t".join(map(_text, row)) + "\n"
+    texts = [value if type(value) is str else "\0" if value is None else _text(value) for value in row]
+    text = "\t".join(texts)
+    if "\\" in text or "\n" in text or "\r" in text or text.count("\t") >= len(texts) or text.count("\0") != row.count(None):
+        text = "\t".join(map(_escaped, row, texts))
+    else:  # one look at the whole line: nearly none has anything to escape
+        text = text.replace("\0", r"\N")
+    return text + "\n"
 
 
 async def copy(connection: Connection, table: str, columns: Sequence[str], lines: Iterable[str], *, schema: str | None = None) -> int:

@@ -30,5 +30,5 @@ def facts(entry: Entry) -> list[tuple[str, Row]]:
     for table, values in _SAID[entry.source](entry):
         n = count[table] = count.get(table, 0) + 1
         key = (entry.source, entry.position, n, entry.partition, entry.event_id, entry.customer_id, entry.occurred_at, entry.recorded_at)
-        rows.append((table, (*key, *(values.get(column) for column in TABLES[table]))))
+        rows.append((table, (*key, *map(values.get, TABLES[table]))))
     return rows

@@ -57,6 +57,26 @@ async def test_the_same_command_is_done_once(store: EventStore) -> None:
     assert await positions(store) == [1, 2]
 
 
+async def test_a_command_reads_no_more_rows_however_many_were_stored_before_it(url: str) -> None:
+    waves, together = 30, 20
+    connection = await asyncpg.connect(url)
+    await connection.execute("vacuum analyze")
+
+    async def told(name: str, store: EventStore) -> None:
+        claimed = NeedRecorded(need_id=uuid.uuid4(), need=uuid.uuid4().hex)
+        await store.handle(JARS, uuid.uuid4(), command(name), lambda _, now: [claimed, *note()(Jar(), now)])
+
+    async with opened(url) as store:  # its plans are made while the tables are known to be empty, and stay
+        for wave in range(waves):
+            for _ in range(2):
+                await asyncio.gather(*(told(f"{wave}.{number}", store) for number in range(together)))
+    # The sessions that ended have told their figures.
+    read = await connection.fetchval("select sum(idx_tup_read) from pg_stat_user_indexes")
+    read += await connection.fetchval("select sum(seq_tup_read) from pg_stat_user_tables")
+    await connection.close()
+    assert 0 < read < waves * together * 20, read
+
+
 async def test_a_key_sent_with_another_request_is_refused(store: EventStore) -> None:
     await store.handle(JARS, uuid.uuid4(), command("a"), note())
     with pytest.raises(KeyReused):

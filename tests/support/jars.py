@@ -13,7 +13,7 @@ from crm_events.deciding import Aggregate, At, Claim, Fact, Happened
 from crm_events.language.contacts import NeedRecorded, NoteAdded, OwnerAssigned
 from crm_events.store.ddl import create_store
 from crm_events.store.store import EventStore, open_store
-from crm_events.vault import SCHEMA, LocalVault
+from crm_events.vault import SCHEMA, SESSION, LocalVault
 from sqlalchemy.ext.asyncio import create_async_engine
 
 PRINT = b"print"
@@ -69,7 +69,7 @@ async def migrated(url: str) -> None:
 @asynccontextmanager
 async def opened(url: str, aggregate: Aggregate[Jar, JarEvent] = JARS) -> AsyncIterator[EventStore]:
     async with (
-        asyncpg.create_pool(url, min_size=0, max_size=3) as keys,
+        asyncpg.create_pool(url, min_size=0, max_size=3, server_settings=SESSION) as keys,
         open_store(source="contacts", database_url=url, vault=LocalVault(keys, bytes(32)), index_key=bytes(32), aggregates=[aggregate]) as store,
     ):
         yield store

@@ -14,7 +14,7 @@ from crm_events.relay import Relay
 from crm_events.store.store import EventStore, open_store
 from crm_events.store.timer import Timer
 from crm_events.topics import SOURCES
-from crm_events.vault import LocalVault, Vault
+from crm_events.vault import SESSION, LocalVault, Vault
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.datastructures import State
@@ -125,7 +125,8 @@ async def vault_of(settings: ServiceSettings) -> AsyncIterator[Vault]:
     """The vault the settings name."""
     if settings.vault_database_url is None or settings.master_key is None:
         raise CannotStart("Personal data is sealed here: set VAULT_DATABASE_URL and MASTER_KEY.")
-    async with asyncpg.create_pool(settings.vault_database_url, min_size=1, max_size=VAULT, timeout=5, command_timeout=5, reset=_unchanged) as pool:
+    usual: dict[str, Any] = {"timeout": 5, "command_timeout": 5, "reset": _unchanged, "server_settings": SESSION}
+    async with asyncpg.create_pool(settings.vault_database_url, min_size=1, max_size=VAULT, **usual) as pool:
         yield LocalVault(pool, settings.master_key_bytes)
 
 

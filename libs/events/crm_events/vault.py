@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crm_events.refusals import Gone
 
+SESSION = {"jit": "off", "enable_seqscan": "off"}  # for the pool's connections: a plan made while there are few keys would scan many
 TTL = 5.0  # seconds a key may be used after it was last seen alive
 
 SCHEMA = """

@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 from crm_events.lease import acquire, release, renew
 from crm_events.topics import declare
-from crm_events.vault import LocalVault
+from crm_events.vault import SESSION, LocalVault
 from prometheus_client import CollectorRegistry
 
 from crm_reporting import builds
@@ -101,7 +101,7 @@ class ComposerProcess:
         """Enter in the blind index what waits to be opened."""
         key = self._settings.index_key_bytes
         async with (
-            asyncpg.create_pool(self._settings.vault_database_url, min_size=0, max_size=2, timeout=5, command_timeout=5) as pool,
+            asyncpg.create_pool(self._settings.vault_database_url, min_size=0, max_size=2, timeout=5, command_timeout=5, server_settings=SESSION) as pool,
             self._connected(APPLIED) as (connection, woken),
         ):
             vault = LocalVault(pool, self._settings.master_key_bytes)

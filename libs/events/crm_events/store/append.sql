@@ -1,6 +1,7 @@
 -- Stores a batch of commands, each as a whole or not at all, and tells the outcome of each: accepted, duplicate, reused, conflict, taken, retry.
 -- Arrays in: c_ a command each (its first stream and that stream's version, how many events it has), p_ a part each (a stream of a command), e_ an event each,
--- k_ a claim each; every *_cmd is the command's number in c_, and e_ is in the order of the commands. Every statement's cost grows with the batch, none with its square.
+-- k_ a claim each; every *_cmd is the command's number in c_, and e_ is in the order of the commands. Every statement's cost grows with the batch, none with its
+-- square, and none with what is stored: `lateral … limit 1` is a look by key, where a join may be planned as a scan while the tables are small, and stay one.
 create or replace function append_group(
   c_id uuid[], c_print bytea[], c_stream uuid[], c_version int[], c_events int[],
   p_cmd int[], p_stream uuid[], p_type text[], p_expected int[], p_version int[], p_customer uuid[], p_rev int[], p_state jsonb[],
@@ -26,19 +27,21 @@ begin
   last_position := coalesce(last_position, 0);
   now_time := greatest(date_trunc('milliseconds', clock_timestamp()), last_time);   -- milliseconds: what is shown is what is compared
 
-  dup := array(select c.cmd::int from unnest(c_id) with ordinality c(id, cmd) join commands m on m.command_id = c.id);
+  dup := array(select c.cmd::int from unnest(c_id) with ordinality c(id, cmd)
+    cross join lateral (select from commands m where m.command_id = c.id limit 1) m);
   later := array(                          -- a guard: the process's own locks keep two commands of a batch off one stream
     select distinct x.cmd from (select p.cmd, min(p.cmd) over (partition by p.stream) as first_cmd
       from unnest(p_cmd, p_stream) p(cmd, stream) where p.cmd <> all(dup)) x where x.cmd > x.first_cmd
     union select y.cmd from (select c.cmd::int as cmd, min(c.cmd) over (partition by c.id) as first_cmd
       from unnest(c_id) with ordinality c(id, cmd)) y where y.cmd > y.first_cmd and y.cmd <> all(dup));
   stale := array(
-    select distinct p.cmd from unnest(p_cmd, p_stream, p_expected) p(cmd, stream, expected) left join streams s on s.stream_id = p.stream
+    select distinct p.cmd from unnest(p_cmd, p_stream, p_expected) p(cmd, stream, expected)
+    left join lateral (select version from streams where stream_id = p.stream limit 1) s on true
     where coalesce(s.version, 0) <> p.expected and p.cmd <> all(dup) and p.cmd <> all(later));
   if cardinality(k_cmd) > 0 then
     taken := array(
       select distinct k.cmd from unnest(k_cmd, k_scope, k_hash, k_holder, k_take) k(cmd, scope, hash, holder, take)
-      join claims c on c.scope = k.scope and c.hash = k.hash
+      cross join lateral (select holder from claims where scope = k.scope and hash = k.hash limit 1) c
       where k.take and c.holder <> k.holder and k.cmd <> all(dup || later || stale));
     later := later || array(               -- lost a claim to an earlier one of this batch, which may not stand next time: decide again
       select distinct x.cmd from (select k.cmd, min(k.cmd) over (partition by k.scope, k.hash) as first_cmd
@@ -59,7 +62,7 @@ begin
   insert into streams as s
   select p.stream, p.type, p.version, p.customer, e.position, now_time, p.rev, p.state
   from unnest(p_cmd, p_stream, p_type, p_version, p_customer, p_rev, p_state) p(cmd, stream, type, version, customer, rev, state)
-  join events e on e.stream_id = p.stream and e.version = p.version
+  cross join lateral (select position from events where stream_id = p.stream and version = p.version limit 1) e
   where p.cmd <> all(lost) and p.state is not null
   on conflict (stream_id) do update set version = excluded.version, position = excluded.position, recorded_at = excluded.recorded_at,
     state_rev = excluded.state_rev, state = excluded.state;
@@ -67,9 +70,11 @@ begin
   select count(*) into meant from unnest(p_cmd, p_state) p(cmd, state) where p.cmd <> all(lost) and p.state is not null;
   if wrote <> meant then raise 'append_group wrote % streams of %', wrote, meant; end if;
 
-  if cardinality(k_cmd) > 0 then
+  if false = any(k_take) then
     delete from claims c using unnest(k_cmd, k_scope, k_hash, k_holder, k_take) k(cmd, scope, hash, holder, take)
       where k.cmd <> all(lost) and not k.take and c.scope = k.scope and c.hash = k.hash and c.holder = k.holder;
+  end if;
+  if true = any(k_take) then
     insert into claims as c
       select k.scope, k.hash, k.holder from unnest(k_cmd, k_scope, k_hash, k_holder, k_take) k(cmd, scope, hash, holder, take)
       where k.cmd <> all(lost) and k.take
@@ -91,7 +96,7 @@ begin
     m.first_position, m.position, m.recorded_at,
     case when c.cmd = any(taken) then (select jsonb_build_object('scope', k.scope, 'hash', encode(k.hash, 'hex'), 'holder', h.holder)
       from unnest(k_cmd, k_scope, k_hash, k_holder, k_take) k(cmd, scope, hash, holder, take)
-      join claims h on h.scope = k.scope and h.hash = k.hash where k.cmd = c.cmd and k.take and h.holder <> k.holder limit 1) end
+      cross join lateral (select holder from claims where scope = k.scope and hash = k.hash limit 1) h where k.cmd = c.cmd and k.take and h.holder <> k.holder limit 1) end
   from unnest(c_id, c_print) with ordinality c(id, print, cmd)
-  left join commands m on m.command_id = c.id and c.cmd <> all(later || stale || taken) order by c.cmd;
+  left join lateral (select * from commands where command_id = c.id and c.cmd <> all(later || stale || taken) limit 1) m on true order by c.cmd;
 end $$;

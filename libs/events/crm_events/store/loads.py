@@ -10,18 +10,20 @@ import asyncpg
 MOST = 500  # streams, or commands, a query
 SIP = 8  # answers at least handed on in one turn of the loop; a quarter of many
 
+# Laterals with a limit: an `exists` may be planned as a hash of all commands there are, and a plan made on an empty table stays.
 _STREAMS = """
-select date_trunc('milliseconds', clock_timestamp()) as now, i.asker, exists (select 1 from commands c where c.command_id = ($3::uuid[])[i.asker]) as known,
+select date_trunc('milliseconds', clock_timestamp()) as now, i.asker, c.command_id is not null as known,
   s.type, s.version, s.customer_id, s.position, s.recorded_at, s.state_rev, s.state
 from unnest($1::uuid[], $2::int[]) with ordinality i(id, asker, ord)
-left join streams s on s.stream_id = i.id
+left join lateral (select command_id from commands where command_id = ($3::uuid[])[i.asker] limit 1) c on true
+left join lateral (select * from streams where stream_id = i.id limit 1) s on true
 order by i.ord
 """
 _COMMANDS = """
 select i.asker, c.fingerprint, c.stream_id as first_stream, e.stream_id, e.partition, e.customer_id, e.version, e.position, e.event_id, e.type,
   e.schema_version, e.occurred_at, e.recorded_at, e.payload, e.metadata
 from unnest($1::uuid[]) with ordinality i(id, asker)
-join commands c on c.command_id = i.id
+cross join lateral (select * from commands where command_id = i.id limit 1) c
 left join events e on e.position between c.first_position and c.position and e.partition >= 0
 order by i.asker, e.position
 """

@@ -65,9 +65,7 @@ def main() -> int:
                 sides = [f"{figure[name]:,.1f}" if figure[name] is not None else "" for name in ("ours", "rival")]
                 table.add_row(measure.name, *numbers, str(target), "met" if target.met(figure["median"]) else "missed", *sides)
             stolen, worked = (after - was for after, was in zip(_processors(), before, strict=True))
-            told.print(
-                f"{one.__name__}: {time.monotonic() - began:.0f} s, {stolen / max(worked + stolen, 1):.0%} of the processors' time taken by others"
-            )
+            told.print(f"{one.__name__}: {time.monotonic() - began:.0f} s, {stolen / max(worked + stolen, 1):.0%} of the processors' time taken by others")
     finally:
         ground.close()
     told.print(table, f"Kept in {write(found)}")

@@ -1,6 +1,7 @@
 """Is a command over HTTP done once, answered whole, and refused for a reason?"""
 
 import asyncio
+import json
 import uuid
 
 import httpx2
@@ -109,3 +110,26 @@ async def test_what_happened_may_be_long_ago_but_not_ahead(http: httpx2.AsyncCli
     for bad in ("2999-01-01T00:00:00Z", "2020-01-01T00:00:00", "yesterday", "0001-01-01T00:00:00+14:00"):
         body = problem(await http.post("/v1/jars", json={"text": "a", "occurred_at": bad}, headers=staff | keyed()), 422, "invalid-request")
         assert body["errors"][0]["pointer"] == "/occurred_at"
+
+
+async def test_a_store_that_lost_its_tail_tells_nobody_that_something_is_not_there(http: httpx2.AsyncClient, staff: dict[str, str], desk_app: FastAPI) -> None:
+    path, pool = (await jar(http, staff)).headers["Location"], desk_app.state.store.pool
+    away = f"/v1/jars/{uuid.uuid4()}"
+    line = json.dumps({"operation": "addJarNote", "key": uuid.uuid4().hex, "path": {"jar_id": away.rpartition("/")[2]}, "body": {"text": "b"}})
+
+    async def asked() -> list[int]:
+        bulk = await http.post("/v1/commands", content=line, headers=staff | {"Content-Type": "application/x-ndjson"})
+        return [
+            (await http.get(away, headers=staff)).status_code,
+            (await http.post(f"{away}/notes", json={"text": "b"}, headers=staff | keyed())).status_code,
+            bulk.json()["status"],
+            (await http.delete(f"{path}/label", headers=staff)).status_code,
+        ]
+
+    assert await asked() == [404, 404, 404, 200]
+    timeline = await pool.fetchval("select timeline from store")
+    await pool.execute("update store set timeline = ''")
+    assert await asked() == [503, 503, 503, 503]
+    await pool.execute("update store set timeline = $1", timeline)
+    assert (await http.get(away, headers=staff)).status_code == 503, "it may have been asked about before the tail was back"
+    assert await asked() == [404, 404, 404, 200]

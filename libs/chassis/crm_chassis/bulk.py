@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
+from crm_events.refusals import Refusal
 from fastapi import FastAPI, Request, Security
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import Headers
@@ -15,9 +16,11 @@ from starlette.responses import Response
 
 from crm_chassis.answer import Answer, to_json
 from crm_chassis.call import Call, caller, customers_of
+from crm_chassis.chassis import Chassis
 from crm_chassis.dispatch import Operation, operations_of
 from crm_chassis.misfit import of_values
 from crm_chassis.openapi import problems
+from crm_chassis.operations import must_be_sure
 from crm_chassis.order import groups
 from crm_chassis.problem_answer import tell
 from crm_chassis.problems import Asked, Problem, problem_of
@@ -101,13 +104,21 @@ async def _answer(batch: _Batch, told: dict[str, Any] | None, raw: bytes) -> byt
         customers = await batch.allowed(known.scopes)
         staff = customers is None
         path, body = (line.path, line.body) if is_clean(raw) else (clean(line.path), clean(line.body))
-        return _line(key, await known.run(_call(batch.call, known, line, body, customers), path, body))
+        return _line(key, await _run(batch.call.chassis, known, _call(batch.call, known, line, body, customers), path, body))
     except Exception as error:  # noqa: BLE001  a line stands alone: whatever it raises is its own answer
         problem = problem_of(error, Asked(staff=staff, writes=True, body=told.get("body") if told else None))
         if problem.status >= 500:
             tell(problem, error, operation=operation)
         shown = problem.body(instance=PATH, request_id=batch.call.request_id)
         return to_json({"key": key, "status": problem.status, "problem": shown}) + b"\n"
+
+
+async def _run(chassis: Chassis, known: Operation, call: Call, path: Mapping[str, str], body: object) -> Answer:
+    try:
+        return await known.run(call, path, body)
+    except Refusal as refusal:
+        await must_be_sure(chassis, refusal)
+        raise
 
 
 def _call(shared: Call, operation: Operation, line: Line, body: object, customers: frozenset[UUID] | None) -> Call:

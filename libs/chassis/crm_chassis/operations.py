@@ -6,6 +6,8 @@ from email.message import Message
 from functools import lru_cache
 from typing import Any
 
+from crm_events.refusals import Refusal, Unavailable
+from crm_events.store.store import EventStore
 from fastapi import Request, Response
 from fastapi.datastructures import Default
 from fastapi.dependencies.models import Dependant
@@ -14,6 +16,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from crm_chassis.call import Caller, principal_of
+from crm_chassis.chassis import Chassis
 from crm_chassis.openapi import problems
 from crm_chassis.problems import Problem
 from crm_chassis.reading import read_json
@@ -68,9 +71,20 @@ class StrictRoute(APIRoute):
                 raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name[:100]), "msg": ""} for name in unknown])
             if takes_body:
                 request = await _with_body(request)
-            return await handle(request)
+            try:
+                return await handle(request)
+            except Refusal as refusal:
+                await must_be_sure(request.app.state.chassis, refusal)
+                raise
 
         return strict
+
+
+async def must_be_sure(chassis: Chassis, refusal: Refusal) -> None:
+    """Nobody is told that something is not so by a store that lacks what it acknowledged: Unavailable instead."""
+    store: EventStore | None = getattr(chassis.state, "store", None)
+    if store is not None and not isinstance(refusal, Unavailable):
+        await store.sure()
 
 
 class _Read(Request):

@@ -1,5 +1,7 @@
 """Does a reader miss what was numbered before and committed after what it has read? A transaction that is slow to commit, in a store and in the journal."""
 
+import itertools
+
 from chaos.ground import Ground
 from chaos.scenario import scenario
 from chaos.slow_commit import SlowCommits
@@ -10,12 +12,18 @@ async def store_commits_slowly(ground: Ground) -> None:
     """One process's append has its positions and waits to commit, while another process of the service takes commands too."""
     other = await ground.beside("contacts-2", "contacts", "api")
     first = ground.load.urls["contacts"]
+    ways = itertools.cycle([other, first])
+
+    async def queue() -> bool:
+        """Whoever is not stuck goes on at the one or the other."""
+        ground.load.urls["contacts"] = next(ways)
+        return await slow.queue()
+
     async with SlowCommits.on(ground, "contacts", "events") as slow:
         for _ in range(3):
             async with slow.held():
                 await ground.until(slow.waiting, "an append waits to commit")
-                ground.load.urls["contacts"] = other  # whoever is not stuck goes on there
-                await ground.until(slow.queue, "another process's append waits behind it")
+                await ground.until(queue, "another process's append waits behind it")
                 await ground.until(slow.long_enough, "readers looked meanwhile")
             ground.load.urls["contacts"] = ground.rng.choice([first, other])
             await ground.load.more(20)

@@ -26,6 +26,7 @@ DEADLINE = 15.0  # seconds of trying again before a caller hears that the outcom
 
 UNSENT_DEADLINE = 3.0  # seconds of trying to connect: nothing was sent, so the caller may as well be told soon
 RESTORED = "CRM01"  # the append function's refusal when the cluster's timeline is not the one recorded
+CLOSED = "This database was restored or failed over. Writes open again once its lost tail is back."
 
 log = structlog.get_logger(__name__)
 
@@ -212,8 +213,7 @@ class Appender:
             except asyncpg.PostgresError as error:
                 if error.sqlstate != RESTORED:
                     raise
-                told = "This database was restored or failed over. Writes open again once its lost tail is back."
-                raise Unavailable(told, retry_after=30, unknown=unknown) from error
+                raise Unavailable(CLOSED, retry_after=30, unknown=unknown) from error
             if time.monotonic() + pause > began + (DEADLINE if unknown else UNSENT_DEADLINE):
                 log.error("append gave up", error=type(failure).__name__, unknown=unknown)
                 raise Unavailable("The database does not answer. Send the same request with the same key again.", retry_after=2, unknown=unknown) from failure

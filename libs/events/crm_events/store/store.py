@@ -16,9 +16,9 @@ from crm_events import token
 from crm_events.command import Command
 from crm_events.deciding import Aggregate, Fact, Happened
 from crm_events.event import Event, milliseconds
-from crm_events.refusals import AlreadyExists, KeptMoving, KeyReused, NotFound, Taken, VersionConflict
+from crm_events.refusals import AlreadyExists, KeptMoving, KeyReused, NotFound, Taken, Unavailable, VersionConflict
 from crm_events.sealing import open_tree, sealed_key_ids
-from crm_events.store.append import Append, Appended, Appender, HashedClaim, Part
+from crm_events.store.append import CLOSED, Append, Appended, Appender, HashedClaim, Part
 from crm_events.store.drafting import Draft, draft, holds_personal, stored_events
 from crm_events.store.loading import HISTORY, Fold, Loaded, Recorded, fact_of, recorded, refold
 from crm_events.store.loads import Loads
@@ -30,6 +30,7 @@ from crm_events.vault import Vault
 # Plans made while the tables are nearly empty stay for the connection's life: a scan that costs nothing then costs everything later.
 PLANNER = {"jit": "off", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 GENERIC = {"plan_cache_mode": "force_generic_plan"}  # the append function's dozen statements are not planned anew for each batch: a fifth less for a small one
+_WHOLE = "select timeline, timeline = substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as whole from store"
 TRIES = 4  # the first and three more: as api.md promises before 409 `conflict`
 
 S = TypeVar("S")
@@ -88,6 +89,17 @@ class EventStore:
         self._appender, self._index_key = appender, index_key
         self.folds = {aggregate.stream_type: Fold(aggregate) for aggregate in aggregates}
         self._locks, self._loads = StreamLocks(), Loads(pool)
+        self._timeline: str | None = None
+
+    async def sure(self) -> None:
+        """Raise Unavailable if the database lacks the tail it lost, or has got it back since the last look: what was missing may have been acknowledged.
+
+        To be asked before anybody is told that something is not so. A command that writes need not ask: the append function does.
+        """
+        now = await self.pool.fetchrow(_WHOLE)
+        before, self._timeline = self._timeline, now["timeline"] if now else ""
+        if now is None or not now["whole"] or before not in (None, self._timeline):
+            raise Unavailable(CLOSED, retry_after=2)
 
     # -- commands
 
@@ -144,6 +156,7 @@ class EventStore:
             if each.before.occupied and each.facts:
                 raise AlreadyExists("This id is in use for something else. Choose another.", each.before.stream_id)
         if not any(each.facts for each in drafts) and not command.keyed:
+            await self.sure()
             return Done(tuple(each.shown(now) for each in drafts), (), self._token_of(loaded))
         answer = await self._appender.append(self._append_of(command, drafts))
         return await self._outcome(command, answer, drafts, now)

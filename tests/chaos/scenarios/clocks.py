@@ -14,7 +14,7 @@ HOUR = 3600
 LEAD = 12.0  # seconds: longer than a relay's lease
 
 
-@scenario("clock-of-a-service", faults=(11,), invariants="I2 I3 I4 I8", seeds=(1, 2))
+@scenario("clock-of-a-service", faults=(11,), invariants="I2 I3 I4 I8")
 async def clock_of_a_service(ground: Ground) -> None:
     """Contacts and a second relay beside it are an hour ahead, and step back: order is of positions, and who leads is decided by the database's clock."""
     clock = shim("clock", ground.stack.data_dir / "shims")

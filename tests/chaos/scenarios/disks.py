@@ -24,7 +24,7 @@ TOGETHER = 40  # commands at once
 BOUND = 4.0  # seconds within which all of them are acknowledged: 16 flushes, against 40 if each took its own
 
 
-@scenario("disk-full-wal", faults=(9,), invariants="I1 I2 I3 I13 I15", seeds=(1, 2))
+@scenario("disk-full-wal", faults=(9,), invariants="I1 I2 I3 I13 I15")
 async def wal_full(ground: Ground) -> None:
     """No room for PostgreSQL's write-ahead log: it stops rather than promise; callers hear 503; room made and started, it has all it promised."""
     server = ground.stack.postgres()
@@ -45,7 +45,7 @@ async def wal_full(ground: Ground) -> None:
     await asyncio.to_thread(server.start)
 
 
-@scenario("disk-full-broker", faults=(9,), invariants="I4 I6 I15", seeds=(1, 2))
+@scenario("disk-full-broker", faults=(9,), invariants="I4 I6 I15")
 async def broker_full(ground: Ground) -> None:
     """No room for Kafka's log: writes go on, and what waits is sent once there is room and a broker again."""
     broker = ground.stack.kafka()

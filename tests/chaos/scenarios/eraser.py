@@ -10,7 +10,7 @@ _POINTS = ("eraser.claims_deleted", "eraser.destroyed", "eraser.noted", "eraser.
 _EVENTS = "select type, count(*) as n from events where customer_id = $1 and type like 'privacy.%' group by type"
 
 
-@scenario("eraser-killed", faults=(18,), invariants="I1 I12", seeds=(1, 2))
+@scenario("eraser-killed", faults=(18,), invariants="I1 I12")
 async def eraser_killed(ground: Ground) -> None:
     """Killed before and after the vault destroys the keys, or after each of the two notes of it."""
     someone = str((await _until_done(ground, "/v1/contacts", {"kind": "person", "name": "فراموش"})).json()["id"])

@@ -35,7 +35,7 @@ class Victim:
     erasure: str = ""
 
 
-@scenario("erasure-races", faults=(18,), invariants="I1 I5 I12", seeds=(1, 2))
+@scenario("erasure-races", faults=(18,), invariants="I1 I5 I12")
 async def erasure_races(ground: Ground) -> None:
     """Everything is done to customers at once with their erasure; half of them parked; then the vault's backup comes back."""
     victims = [await _victim(ground) for _ in range(PAIRS)]

@@ -15,7 +15,7 @@ BACK = 40.0  # seconds within which a process must be at work again once the net
 READERS = 24  # at once, more than the service has connections to its database
 
 
-@scenario("network-api-postgres", faults=(7,), invariants="I1 I13 I15", seeds=(1, 2))
+@scenario("network-api-postgres", faults=(7,), invariants="I1 I13 I15")
 async def api_postgres(ground: Ground) -> None:
     """Contacts loses its database: it answers 503 in time, and has all its connections again afterwards."""
     async with apart(ground, "contacts") as network:
@@ -51,7 +51,7 @@ async def relay_kafka(ground: Ground) -> None:
         await _healed(ground)
 
 
-@scenario("network-projector-postgres", faults=(7,), invariants="I5 I6 I7 I15", seeds=(1, 2))
+@scenario("network-projector-postgres", faults=(7,), invariants="I5 I6 I7 I15")
 async def projector_postgres(ground: Ground) -> None:
     """The projector's connections lead nowhere: cut for a while, and forgotten without a word by what is between."""
     async with apart(ground, "projector") as network:
@@ -68,7 +68,7 @@ async def projector_postgres(ground: Ground) -> None:
         await _healed(ground, "forgotten, found in")
 
 
-@scenario("network-commit", faults=(8,), invariants="I1 I2 I13", seeds=(1, 2))
+@scenario("network-commit", faults=(8,), invariants="I1 I2 I13")
 async def commit(ground: Ground) -> None:
     """PostgreSQL commits and its answer is lost: the caller hears that the outcome is unknown, and the same key says it was done, once."""
     async with apart(ground, "contacts") as network:

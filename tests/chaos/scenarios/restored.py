@@ -9,7 +9,7 @@ from chaos.scenario import scenario
 PARTS_OF = {"contacts": "crm_contacts", "tickets": "crm_tickets", "loyalty": "crm_loyalty"}
 
 
-@scenario("store-restored", faults=(18,), invariants="I1 I2 I3 I4 I6 I13", seeds=(1, 2))
+@scenario("store-restored", faults=(18,), invariants="I1 I2 I3 I4 I6 I13")
 async def store_restored(ground: Ground) -> None:
     """A backup of one store is made under load, more is acknowledged, the store is put back: its tail comes back from Kafka before it takes a command."""
     name = ground.rng.choice(sorted(PARTS_OF))

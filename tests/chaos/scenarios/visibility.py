@@ -7,7 +7,7 @@ from chaos.scenario import scenario
 from chaos.slow_commit import SlowCommits
 
 
-@scenario("store-commits-slowly", faults=(12,), invariants="I3 I4 I6", seeds=(1, 2))
+@scenario("store-commits-slowly", faults=(12,), invariants="I3 I4 I6")
 async def store_commits_slowly(ground: Ground) -> None:
     """One process's append has its positions and waits to commit, while another process of the service takes commands too."""
     other = await ground.beside("contacts-2", "contacts", "api")
@@ -32,7 +32,7 @@ async def store_commits_slowly(ground: Ground) -> None:
     await ground.dismiss("contacts-2")
 
 
-@scenario("journal-commits-slowly", faults=(12,), invariants="I5 I6 I7", seeds=(1, 2))
+@scenario("journal-commits-slowly", faults=(12,), invariants="I5 I6 I7")
 async def journal_commits_slowly(ground: Ground) -> None:
     """The same of two projectors: one has numbered its rows of the journal and waits to commit; the composer follows by that number."""
     url = await ground.beside("projector-2", "reporting", "projector")

@@ -17,7 +17,7 @@ from crm_events.vault import LocalVault
 from crm_local.parts import SERVICES
 from crm_local.stack import Stack
 from forgetting.marks import marks
-from forgetting.places import Place, dumps, files, records
+from forgetting.places import Place, analyzed, dumps, files, records
 from forgetting.scanning import Needles, needles, scan_files, scan_kept
 from forgetting.spellings import blind_indexes, fingerprint, plain_hashes, spellings
 from forgetting.story import Story
@@ -124,6 +124,7 @@ async def test_nothing_of_a_forgotten_customer_is_left_but_her_figures(backbone:
     assert await indexed(backbone, told), "found by her name before"
     before = await facts(backbone, customers)
     figures = await kpis(client)
+    await analyzed(backbone)
     ask = client.post("contacts", "/v1/privacy/erasures", {"customer_id": told.story.customer})
     until_erased(client, ask)
 

@@ -28,7 +28,8 @@ async def test_a_discount_is_a_fact_of_its_own(till: Till, store: EventStore) ->
         201,
     )
     rows = await store.pool.fetch(
-        "select type, payload ->> 'list_amount' as listed, payload ->> 'reason' as reason from events where stream_id = $1", uuid.UUID(sale["id"])
+        "select type, payload ->> 'list_amount' as listed, payload ->> 'reason' as reason from events where stream_id = $1 order by position",
+        uuid.UUID(sale["id"]),
     )
     assert [tuple(row) for row in rows] == [("transaction.recorded", None, None), ("discount.granted", "3000", "loyal")]
 

@@ -17,6 +17,11 @@ def create_store(bind: sa.Connection) -> None:
     create_append(bind)
 
 
+def keep_no_statistics(bind: sa.Connection, table: str, column: str) -> None:
+    """Have the server forget the column's frequent values, and gather none from now on: what is deleted from the table would stay in them."""
+    run_script(bind, f"alter table {table} alter column {column} type bytea, alter column {column} set statistics 0")
+
+
 def create_append(bind: sa.Connection) -> None:
     """The append function of `append.sql`, or its newest text. One of another signature stays, for processes of the version before that still run."""
     run_script(bind, files("crm_events.store").joinpath("append.sql").read_text())

@@ -12,9 +12,7 @@ _LIMIT = 2**63
 
 
 def _text(value: Any) -> str:
-    """As COPY reads it, but for what `line` escapes. None is NUL, which no text of PostgreSQL's holds."""
-    if value is None:
-        return "\0"
+    """What is no text and not null, as COPY reads it, but for what `line` escapes."""
     if isinstance(value, bool):
         return "t" if value else "f"
     if isinstance(value, int):
@@ -35,7 +33,7 @@ def _escaped(value: Any, text: str) -> str:
 
 def line(row: Sequence[Any]) -> str:
     """One row in COPY's text form. Raises ValueError for a number no column holds."""
-    texts = [value if type(value) is str else "\0" if value is None else _text(value) for value in row]
+    texts = [value if type(value) is str else "\0" if value is None else _text(value) for value in row]  # NUL: no text of PostgreSQL's holds it
     text = "\t".join(texts)
     if "\\" in text or "\n" in text or "\r" in text or text.count("\t") >= len(texts) or text.count("\0") != row.count(None):
         text = "\t".join(map(_escaped, row, texts))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,15 @@ def relay(store: Any, log: Any, pace: Pace = PACE, **options: Any) -> Relay:
 
 async def caught_up(store: Any) -> bool:
     return await store.checkpoint() == await store.head()
+
+
+def cut(bootstrap: str) -> None:
+    """Break every connection of this process to the broker, as its end would."""
+    port = int(bootstrap.rpartition(":")[2])
+    for connection in psutil.Process().net_connections("tcp"):
+        if connection.raddr and connection.raddr.port == port and connection.status == psutil.CONN_ESTABLISHED:
+            with socket.socket(fileno=os.dup(connection.fd)) as held:
+                held.shutdown(socket.SHUT_RDWR)
 
 
 async def test_every_event_reaches_its_partition_in_order_and_names_the_one_before_it(store: Any, log: Any, tools: Any) -> None:
@@ -151,6 +161,24 @@ async def test_a_topic_that_came_back_empty_is_filled_again_while_the_relay_runs
         await tools.eventually(lambda: caught_up(store))
     assert {UUID(tools.header(record, "ce_id")) for record in await log.records()} == set(store.ids)
     assert registry.get_sample_value("crm_relay_rewinds_total", {"source": "contacts"}) == 1
+
+
+async def test_nothing_is_sent_over_a_new_connection_before_it_is_seen_what_the_broker_behind_it_has(store: Any, log: Any, tools: Any) -> None:
+    await store.append(36)
+    async with tools.running(relay(store, log).run):
+        await tools.eventually(lambda: caught_up(store))
+        await log.empty()
+        cut(log.bootstrap)
+        await store.append(36)
+
+        async def filled() -> bool:
+            return {UUID(tools.header(record, "ce_id")) for record in await log.records()} == set(store.ids)
+
+        await tools.eventually(filled)
+        await tools.eventually(lambda: caught_up(store))
+    for chain in tools.chain_of(await log.records()).values():
+        first = list(dict.fromkeys(position for _, position in chain))
+        assert first == sorted(first)
 
 
 async def test_a_topic_that_came_back_short_is_filled_from_the_newest_mark_below(store: Any, log: Any, tools: Any) -> None:

@@ -2,16 +2,19 @@
 
 aiokafka's idempotent batches never expire, and after OutOfOrderSequenceNumber its producer never works again. So every wait here has an end, and any
 error means: throw the producer away and start from the checkpoint. What was sent twice is dropped by its place in the chain.
+
+A connection that broke is such an error, though aiokafka would make another in silence: the broker behind the new one may have lost what it acknowledged, and
+a record sent there would stand before those it follows.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaTimeoutError
+from aiokafka.conn import CloseReason
+from aiokafka.errors import KafkaConnectionError
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +37,7 @@ class Publisher:
     def __init__(self, bootstrap_servers: str, topic: str, *, deadline: float) -> None:
         self._topic = topic
         self._deadline = deadline
+        self._broken: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap_servers,
             enable_idempotence=True,
@@ -45,13 +49,28 @@ class Publisher:
 
     async def start(self) -> None:
         """Connect. TimeoutError or KafkaError when the broker is away."""
+        self._watch()
         async with asyncio.timeout(self._deadline):
             await self._producer.start()
 
     async def publish(self, partitions: Mapping[int, Sequence[Outgoing]]) -> None:
         """Return when every record is acknowledged by all in-sync replicas. TimeoutError or KafkaError otherwise: some may be there, some not."""
-        async with asyncio.timeout(self._deadline):
-            await asyncio.gather(*(self._send(partition, records) for partition, records in partitions.items()))
+        self._whole()
+        sending = asyncio.gather(*(self._send(partition, records) for partition, records in partitions.items()))
+        try:
+            await asyncio.wait((sending, self._broken), timeout=self._deadline, return_when=asyncio.FIRST_COMPLETED)
+            self._whole()
+            if not sending.done():
+                raise TimeoutError(f"the broker did not acknowledge within {self._deadline:g} s")
+        except BaseException:
+            sending.cancel()
+            await self.close()  # at once: nothing of it goes out any more
+            raise
+        await sending
+
+    def _whole(self) -> None:
+        if self._broken.done():
+            raise KafkaConnectionError(f"a connection to the broker broke: {self._broken.result()}")
 
     async def _send(self, partition: int, records: Sequence[Outgoing]) -> None:
         waiting = []
@@ -65,19 +84,27 @@ class Publisher:
         waiting.append(await self._producer.send_batch(batch, self._topic, partition=partition))
         await asyncio.gather(*waiting)
 
+    def _watch(self) -> None:
+        client = self._producer.client
+        told = client._on_connection_closed  # noqa: SLF001 - no public way to learn of it
+
+        def closed(connection: object, reason: CloseReason | None) -> None:
+            if reason not in (None, CloseReason.SHUTDOWN) and not self._broken.done():  # None: the bootstrap's, no longer needed
+                self._broken.set_result(reason.name)
+            told(connection, reason)
+
+        client._on_connection_closed = closed  # noqa: SLF001
+
     async def close(self) -> None:
-        """Let go of the producer, in the end by force: its own stop waits for batches that never expire."""
+        """Let go of the producer by force, from whatever state: its own stop waits for batches that never expire."""
+        self._producer._closed = True  # noqa: SLF001 - there is no public way to end it while batches wait
+        sender = self._producer._sender.sender_task  # noqa: SLF001
+        if sender is not None:
+            sender.cancel()
         try:
             async with asyncio.timeout(self._deadline):
-                await self._abandon()
-                await self._producer.stop()
+                await self._producer.client.close()  # ends what is on its way, for which the sender waits
+                if sender is not None:
+                    await asyncio.wait({sender})
         except Exception:
             log.exception("relay.producer_not_closed", topic=self._topic)
-
-    async def _abandon(self) -> None:
-        sender = self._producer._sender  # noqa: SLF001 - no public way to end the sender while batches wait
-        if sender.sender_task is not None and not sender.sender_task.done():
-            sender.sender_task.cancel()
-            with contextlib.suppress(Exception):
-                await asyncio.wait({sender.sender_task})
-        self._producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001 - else stop() waits for ever

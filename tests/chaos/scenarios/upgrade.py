@@ -4,7 +4,7 @@ import asyncio
 import io
 import os
 import subprocess
-import tarfile
+import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -84,9 +84,9 @@ async def _rebuilt(ground: Ground, **settings: str) -> None:
 
 def _previous(folder: Path) -> str:
     """The previous commit's packages, to be put on PYTHONPATH; its fold is another definition even where that commit did not change it."""
-    packed = subprocess.run(["git", "archive", PREVIOUS, "libs", "services"], cwd=ROOT, capture_output=True, check=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
+    packed = subprocess.run(["git", "archive", "--format=zip", PREVIOUS, "libs", "services"], cwd=ROOT, capture_output=True, check=True).stdout
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        archive.extractall(folder)
     compose = folder / "services" / "reporting" / "crm_reporting" / "compose.py"
     compose.write_text(compose.read_text() + "\n# The fold of the release before.\n")
     return os.pathsep.join(str(path) for pattern in ("libs/*", "services/*") for path in sorted(folder.glob(pattern)))

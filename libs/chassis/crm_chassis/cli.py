@@ -25,6 +25,7 @@ from crm_chassis.app import service_app
 from crm_chassis.background import running
 from crm_chassis.budget import CannotStart
 from crm_chassis.chassis import Chassis
+from crm_chassis.collecting import collect_less
 from crm_chassis.settings import S, load
 from crm_chassis.writer import late, opened, relay_of
 
@@ -56,6 +57,7 @@ def serve(app: FastAPI, *, host: str, port: int) -> None:
         timeout_graceful_shutdown=GRACE,
     )
     server = _Server(config)
+    collect_less()
     server.run()
     if not server.started:
         sys.exit(3)
@@ -63,6 +65,7 @@ def serve(app: FastAPI, *, host: str, port: int) -> None:
 
 def run(work: Any) -> Any:
     """Run a command's coroutine; ends the process with one line where a database is away or something is missing."""
+    collect_less()
     try:
         return asyncio.run(work)
     except CannotStart as error:

@@ -4,11 +4,9 @@ import asyncio
 import base64
 import json
 import os
-import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
@@ -19,6 +17,7 @@ from crm_events.topics import PARTITIONS
 from crm_reporting.builds import ensure_first
 
 from benchmarks.backlog import EVENTS, interleaved, published
+from benchmarks.children import child
 from benchmarks.harness import ROUNDS, Ground, Measure, peak_mb
 
 HANDLED = 2_000  # events of the handler's, some seconds' worth
@@ -39,18 +38,6 @@ async def prepared(ground: Ground) -> str:
     await ensure_first(connection)
     await connection.close()
     return url
-
-
-@asynccontextmanager
-async def child(words: Sequence[str], environment: Mapping[str, str], **streams: Any) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process of `benchmarks.children`, ended at the end."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "benchmarks.children", *words, env=dict(environment), **streams)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
 
 
 async def projected(ground: Ground, names: Mapping[str, str]) -> tuple[str, float, float]:

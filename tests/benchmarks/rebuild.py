@@ -6,8 +6,9 @@ import json
 import asyncpg
 
 from benchmarks.backlog import EVENTS, interleaved, published
+from benchmarks.children import child
 from benchmarks.harness import ROUNDS, Ground, Measure
-from benchmarks.project import child, projected, settings
+from benchmarks.project import projected, settings
 
 TIMES = 10
 

@@ -1,6 +1,9 @@
 """Is a build that was made again from the journal the same, and does nobody notice the switch?"""
 
 import asyncio
+import os
+import signal
+import sys
 import uuid
 from contextlib import suppress
 from datetime import timedelta
@@ -8,7 +11,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 from crm_events.language.contacts import ContactRegistered
-from crm_reporting import builds, rebuild
+from crm_reporting import builds, rebuild, rebuilding
 from crm_reporting.comparing import compare
 from crm_reporting.composer import compose_next
 from crm_reporting.facts import TABLES
@@ -16,6 +19,7 @@ from crm_reporting.following import follow
 from crm_reporting.journal import Gap
 from crm_reporting.parking import parked
 from crm_reporting.rebuilding import rebuild as make_again
+from crm_reporting.sharing import Helpers
 from crm_reporting.switching import retire_old, switch
 from histories import history
 from telling import Teller
@@ -112,13 +116,76 @@ async def test_a_rebuild_that_was_killed_goes_on_where_it_stopped(connection: as
     for row in ranges[:2]:
         async with connection.transaction():
             documents, facts = await rebuild._fold_range(connection, begun.name, row["low"], row["high"], begun_target := await count(connection, "journal"))
-            await connection.execute(rebuild._DONE, begun.name, row["n"], documents, facts)
+            await connection.execute(rebuild._FOLDED, begun.name, row["n"], documents, facts)
     assert begun_target == len(teller.told)
     done = await make_again(connection)
     assert done.build == begun.name
     assert done.compared
     assert done.compared.equal
     assert await count(connection, "rebuild_range where done_at is null") == 0
+
+
+def helping() -> bool:
+    return sys.argv[0] == "-c"
+
+
+async def fold_where_helpers_die(connection: asyncpg.Connection, build: str) -> None:
+    """A helper is killed amid its first range; whoever asked begins when that was so."""
+
+    async def die(connection: asyncpg.Connection, *_: object) -> None:
+        await connection.execute("select nextval('began')")  # which no rollback takes back
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if helping():
+        rebuild._fold_range = die
+    else:
+        await until(connection, "began where is_called")
+    await rebuild.fold_ranges(connection, build)
+
+
+async def fold_with_helpers(connection: asyncpg.Connection, build: str) -> None:
+    """Whoever asked begins when a helper has a range done."""
+    if not helping():
+        await until(connection, "rebuild_range where done_at is not null")
+    await rebuild.fold_ranges(connection, build)
+
+
+async def until(connection: asyncpg.Connection, what: str) -> None:
+    async with asyncio.timeout(30):
+        while await count(connection, what) == 0:
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("fold", [fold_with_helpers, fold_where_helpers_die])
+async def test_processes_share_a_rebuild_and_one_that_dies_costs_nothing(connection: asyncpg.Connection, project, reporting: str, monkeypatch, fold) -> None:
+    monkeypatch.setattr(rebuild, "EVENTS_A_RANGE", 60)
+    monkeypatch.setattr(rebuilding, "fold_ranges", fold)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    await connection.execute("create sequence began")
+    await project(history(21, customers=25).told)
+    await composed(connection)
+    done = await make_again(connection, helpers=Helpers(reporting, 2, "critical"))
+    assert done.switched
+    assert done.compared
+    assert done.compared.equal
+    assert await count(connection, "rebuild_range where done_at is null or composed_at is null") == 0
+    await same_rows(connection, "b1", "b2", ("document", "summary", "member", *TABLES))
+
+
+async def test_who_is_merged_in_a_circle_or_into_nobody_known_is_composed(connection: asyncpg.Connection, project) -> None:
+    teller = Teller()
+    ids = [uuid.uuid4() for _ in range(3)]
+    for one in ids:
+        teller.tell(ContactRegistered(kind="person", contact_type="internal", roles=()), one)
+    await project(teller.told)
+    into = [ids[1], ids[0], uuid.uuid4()]  # as edges of different partitions may show it for a while
+    await connection.executemany("update b1.document set merged_into = $2 where customer_id = $1", list(zip(ids, into, strict=True)))
+    await connection.execute("insert into rebuild_range (build, n, low) values ('b1', 1, '00000000-0000-0000-0000-000000000000')")
+    await rebuild.compose_ranges(connection, "b1")
+    assert await count(connection, "b1.summary") == 0
+    await rebuild.compose_rootless(connection, "b1")
+    rows = await connection.fetch("select customer_id, member_ids from b1.summary")
+    assert {row["customer_id"]: set(row["member_ids"]) for row in rows} == {min(ids[:2]): set(ids[:2]), into[2]: {ids[2], into[2]}}
 
 
 async def test_a_build_that_differs_at_an_unchanged_definition_is_refused(connection: asyncpg.Connection, project) -> None:

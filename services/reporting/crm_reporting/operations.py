@@ -1,6 +1,7 @@
 """What can an operator do with reporting from a command line, besides `api`? `reporting projector | composer | rebuild | reconcile`."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -26,7 +27,10 @@ from crm_reporting.rebuild import catch_up
 from crm_reporting.rebuilding import rebuild as make_again
 from crm_reporting.reconciling import Reconciled, reconcile
 from crm_reporting.settings import ReportingSettings
+from crm_reporting.sharing import Helpers
 from crm_reporting.switching import switch
+
+MOST = 4  # processes of a rebuild: one database carries no more
 
 Works = Mapping[str, Callable[[asyncio.Event], Awaitable[None]]]
 
@@ -54,9 +58,10 @@ def add_operations(program: typer.Typer) -> None:
     def rebuild(
         if_needed: bool = typer.Option(False, "--if-needed", help="do nothing if the active build is of this code's definition"),
         to: str = typer.Option("", "--to", help="only switch (back) to this build, which follows the journal"),
+        processes: int = typer.Option(min(len(os.sched_getaffinity(0)), MOST), "--processes", min=1, help="how many share the work"),
     ) -> None:
         """Make a build again from the journal, compare it, switch to it. Reads and writes go on."""
-        sys.exit(run(_rebuild(_settings("rebuild"), if_needed=if_needed, to=to)))
+        sys.exit(run(_rebuild(_settings("rebuild"), if_needed=if_needed, to=to, processes=processes)))
 
     @program.command(name="reconcile")
     def reconcile_command() -> None:
@@ -89,7 +94,7 @@ def _process(name: str, works: Callable[[ReportingSettings, Chassis], Works]) ->
     serve(app, host=settings.host, port=settings.metrics_port)
 
 
-async def _rebuild(settings: ReportingSettings, *, if_needed: bool, to: str) -> int:
+async def _rebuild(settings: ReportingSettings, *, if_needed: bool, to: str, processes: int) -> int:
     connection = await connect(settings.database_url, UNHURRIED)
     try:
         if to:
@@ -100,7 +105,7 @@ async def _rebuild(settings: ReportingSettings, *, if_needed: bool, to: str) -> 
         if if_needed and (active is None or active.definition == definition()):
             say("reporting: the active build is this code's own.")
             return 0
-        done = await make_again(connection)
+        done = await make_again(connection, helpers=Helpers(settings.database_url, processes - 1, settings.log_level))
     finally:
         await connection.close()
     told = f", {done.compared.documents} documents and {done.compared.facts} facts compared" if done.compared else ""

@@ -1,10 +1,10 @@
 """How is a whole build made again from the journal, while the old one goes on answering?
 
-lay out → fold by ranges of customer ids, each document written once → follow the journal → compose → compare → switch. Every range is one transaction with its
-row in `rebuild_range`: a rebuild that was killed goes on where it stopped.
+lay out → fold by ranges of customer ids, each document written once → follow the journal → compose by the same ranges → compare → switch. Every range is one
+transaction with its row in `rebuild_range`: a rebuild that was killed goes on where it stopped, and several processes share the ranges (sharing.py).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import structlog
@@ -25,7 +25,8 @@ from crm_reporting.projecting import DOCUMENT, mark
 log = structlog.get_logger(__name__)
 
 CHUNK = 2_000  # events folded at a time, to the end of a document
-EVENTS_A_RANGE = 20_000  # of which a range's facts and documents fit in some 50 MB
+EVENTS_A_RANGE = 5_000  # of which a range's facts and documents fit in some 15 MB
+MOST_RANGES = 20_000  # a hundred million events; of more, each range holds more
 _BOUNDS = """
 select percentile_disc($1::float8[]) within group (order by customer_id)::text[] from (
     select customer_id from journal tablesample bernoulli ($2) where id <= $3 and source <> 'reporting') sampled
@@ -34,8 +35,22 @@ _RANGE = f"""
 select {JOURNAL_COLUMNS}, {LEFT_OUT} from journal j
 where customer_id >= $1 and ($2::uuid is null or customer_id < $2) and id <= $3 order by j.customer_id, source, position
 """
-_DONE = "update rebuild_range set documents = $3, facts = $4, done_at = clock_timestamp() where build = $1 and n = $2"
-_CUSTOMERS = "select distinct customer_id::text as customer_id from {build}.document where customer_id > $1 order by 1 limit $2"
+# What nobody has now, and then what others have: their transaction ends with the range done, or undone, and then it is taken over.
+_CLAIMS = [
+    f"select n, low, high from rebuild_range where build = $1 and {{lacking}} is null order by n limit 1 for update{how}" for how in (" skip locked", "")
+]
+_FOLDED = "update rebuild_range set documents = $3, facts = $4, done_at = clock_timestamp() where build = $1 and n = $2"
+_COMPOSED = "update rebuild_range set composed_at = clock_timestamp() where build = $1 and n = $2"
+# Each root is in one range, and its members are composed with it: no two processes write a row.
+_ROOTS = """
+select distinct customer_id::text as customer_id from {build}.document d where customer_id >= $1 and ($2::uuid is null or customer_id < $2)
+and not exists (select from {build}.document e where e.customer_id = d.customer_id and e.source = 'contacts' and e.merged_into is not null)
+"""
+# Merged in a circle, or into an id that nothing else is known of.
+_ROOTLESS = """
+select distinct customer_id::text as customer_id from {build}.document d where not exists (select from {build}.summary s where s.customer_id = d.customer_id)
+and not exists (select from {build}.member m where m.customer_id = d.customer_id)
+"""
 
 
 async def begin(connection: Connection) -> Build:
@@ -54,7 +69,7 @@ async def begin(connection: Connection) -> Build:
 
 async def _plan(connection: Connection, build: str, target: int) -> None:
     """Ranges of about the same number of events, from a sample of the journal's customer ids."""
-    number = max(1, min(target // EVENTS_A_RANGE, 500))
+    number = max(1, min(target // EVENTS_A_RANGE, MOST_RANGES))
     bounds: list[str] = []
     if number > 1:
         shares = [n / number for n in range(1, number)]
@@ -64,22 +79,30 @@ async def _plan(connection: Connection, build: str, target: int) -> None:
     await connection.executemany("insert into rebuild_range (build, n, low, high) values ($1, $2, $3::text::uuid, $4::text::uuid)", rows)
 
 
-async def fold_ranges(connection: Connection, build: str) -> int:
-    """Fold every range not done yet; how many events' worth of facts and documents were written, as rows."""
+async def _at_every_range(connection: Connection, build: str, lacking: str, work: Callable[[asyncpg.Record], Awaitable[None]]) -> None:
+    """Do the work at every range whose column `lacking` is null, each in one transaction; when it returns, none is left, here or in another process."""
+    for claim in _CLAIMS:
+        while True:
+            async with connection.transaction():
+                claimed = await connection.fetchrow(claim.format(lacking=lacking), build)
+                if claimed is None:
+                    break
+                await work(claimed)
+            reached("rebuild.range_done")
+
+
+async def fold_ranges(connection: Connection, build: str) -> None:
+    """Fold every range not done yet, with whoever else does."""
     target = await connection.fetchval("select target from builds where build = $1", build)
-    written = 0
-    for row in await connection.fetch("select n, low, high from rebuild_range where build = $1 and done_at is null order by n", build):
-        async with connection.transaction():
-            if not await connection.fetchval("select done_at is null from rebuild_range where build = $1 and n = $2 for update", build, row["n"]):
-                continue  # another process works on the same build
-            documents, facts = await _fold_range(connection, build, row["low"], row["high"], target)
-            reached("rebuild.folded")
-            await connection.execute(_DONE, build, row["n"], documents, facts)
-        reached("rebuild.range_done")
-        written += documents + facts
-        log.info("rebuild.range", build=build, range=row["n"], documents=documents, facts=facts)
+
+    async def work(claimed: asyncpg.Record) -> None:
+        documents, facts = await _fold_range(connection, build, claimed["low"], claimed["high"], target)
+        reached("rebuild.folded")
+        await connection.execute(_FOLDED, build, claimed["n"], documents, facts)
+        log.info("rebuild.range", build=build, range=claimed["n"], documents=documents, facts=facts)
+
+    await _at_every_range(connection, build, "done_at", work)
     await connection.execute("update builds set followed = target where build = $1 and followed < target", build)
-    return written
 
 
 async def _fold_range(connection: Connection, build: str, low: object, high: object, target: int) -> tuple[int, int]:
@@ -118,16 +141,34 @@ async def catch_up(connection: Connection, build: str) -> int:
     return followed
 
 
-async def compose_all(connection: Connection, build: str) -> int:
-    """Summaries of all customers, from the documents; the composer's cursor stands where they do. How many."""
+async def before_composing(connection: Connection, build: str) -> None:
+    """The composer's cursor stands where the documents do. What an earlier rebuild composed is composed again: its cursor stood elsewhere."""
     async with connection.transaction():
         await connection.execute(f"update {build}.composer set cursor = (select followed from builds where build = $1)", build)
-    last, composed = "00000000-0000-0000-0000-000000000000", 0
-    while ids := [row["customer_id"] for row in await connection.fetch(_CUSTOMERS.format(build=build), last, 2_000)]:
-        async with connection.transaction():
-            composed += (await compose_again(connection, build, ids)).looked_at
-        last = ids[-1]
-    return composed
+        await connection.execute("update rebuild_range set composed_at = null where build = $1", build)
+
+
+async def compose_ranges(connection: Connection, build: str) -> None:
+    """Summaries of the customers of every range not composed yet, with whoever else does."""
+
+    async def work(claimed: asyncpg.Record) -> None:
+        found = await connection.fetch(_ROOTS.format(build=build), claimed["low"], claimed["high"])
+        await _compose(connection, build, found)
+        await connection.execute(_COMPOSED, build, claimed["n"])
+
+    await _at_every_range(connection, build, "composed_at", work)
+
+
+async def compose_rootless(connection: Connection, build: str) -> None:
+    """Summaries of those whom no range has: only when all ranges are composed, and by one process."""
+    async with connection.transaction():
+        await _compose(connection, build, await connection.fetch(_ROOTLESS.format(build=build)))
+
+
+async def _compose(connection: Connection, build: str, found: list[asyncpg.Record]) -> None:
+    ids = [row["customer_id"] for row in found]
+    for chunk in range(0, len(ids), CHUNK):
+        await compose_again(connection, build, ids[chunk : chunk + CHUNK])
 
 
 async def analyze(connection: Connection, build: str) -> None:

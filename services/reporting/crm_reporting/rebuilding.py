@@ -9,7 +9,8 @@ from crm_events.lease import Connection
 from crm_reporting import builds
 from crm_reporting.comparing import Compared, compare
 from crm_reporting.definition import definition
-from crm_reporting.rebuild import analyze, begin, catch_up, compose_all, fold_ranges
+from crm_reporting.rebuild import analyze, before_composing, begin, catch_up, compose_ranges, compose_rootless, fold_ranges
+from crm_reporting.sharing import Helpers, share
 from crm_reporting.switching import switch
 
 log = structlog.get_logger(__name__)
@@ -25,17 +26,19 @@ class Rebuilt:
     compared: Compared | None
 
 
-async def rebuild(connection: Connection, *, and_switch: bool = True) -> Rebuilt:
+async def rebuild(connection: Connection, *, and_switch: bool = True, helpers: Helpers | None = None) -> Rebuilt:
     """Make a build of this code's definition, compare it where it can be compared, and switch to it. Goes on where an earlier one was killed.
 
     Run it again at any time: reads and writes go on undisturbed. A difference at an unchanged definition is refused: both builds are kept, to look at.
     """
     build = (await begin(connection)).name
     log.info("rebuild.begun", build=build)
-    await fold_ranges(connection, build)
+    await share(fold_ranges, connection, build, helpers)
     await analyze(connection, build)
     await catch_up(connection, build)
-    await compose_all(connection, build)
+    await before_composing(connection, build)
+    await share(compose_ranges, connection, build, helpers)
+    await compose_rootless(connection, build)
     reached("rebuild.composed")
     await analyze(connection, build)
     active = await builds.active(connection)

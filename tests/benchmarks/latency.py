@@ -2,17 +2,19 @@
 
 import asyncio
 import itertools
+import os
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
 from crm_events.relay import Relay
 from crm_events.store.store import open_store
-from crm_events.topics import PARTITIONS
 
 from benchmarks.append import opening, prepared, tell
+from benchmarks.children import child
 from benchmarks.harness import ROUNDS, Ground, Measure, percentile
 from benchmarks.posts import BODY, customers
 from benchmarks.relay import SCHEMAS, topic
@@ -34,7 +36,7 @@ async def paced(a_second: float, seconds: float, act: Callable[[int], Awaitable[
 
 
 async def relay_latency(ground: Ground) -> list[Measure]:
-    """The store with its relay in one process, as a service has them, and a subscriber; from the moment the store knows of the commit."""
+    """The store with its relay in one process, as a service has them, and a subscriber in its own; from the moment the store knows of the commit."""
     rounds = [await _committed_to_consumed(ground) for _ in range(ROUNDS)]
     middle, late = ([percentile(took, share) * 1000 for took in rounds] for share in (0.5, 0.99))
     return [Measure("relay_latency_p50_ms", middle, ours=middle), Measure("relay_latency_p99_ms", late, ours=late)]
@@ -44,45 +46,48 @@ async def _committed_to_consumed(ground: Ground) -> list[float]:
     url, name = await ground.database(), await topic(ground)
     await prepared(url)
     whom = [uuid.uuid4() for _ in range(200)]
-    committed, seen, last = dict[str, float](), dict[str, float](), [0.0]
+    committed, last, heard = dict[str, float](), [0.0], ground.folder / "heard"
     relay = Relay("contacts", topic=name, database_url=url, bootstrap_servers=ground.kafka.url, schema_base_url=SCHEMAS)
-    consumer = AIOKafkaConsumer(name, bootstrap_servers=ground.kafka.url, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
-    while len(consumer.assignment()) < PARTITIONS:
-        await asyncio.sleep(0.01)
 
     def on_commit() -> None:
         last[0] = time.perf_counter()
         relay.wake()
 
-    async def listen() -> None:
-        async for record in consumer:
-            seen[dict(record.headers)["ce_id"].decode()] = time.perf_counter()
-
     async with (
+        _subscriber(ground, name, heard),
         asyncpg.create_pool(url, min_size=1, max_size=2) as keys,
         open_store(**opening(url, keys), on_commit=on_commit) as store,
     ):
         await store.vault.keys_for_writing(whom)
         stop = asyncio.Event()
-        running, listening = asyncio.create_task(relay.run(stop)), asyncio.create_task(listen())
+        running = asyncio.create_task(relay.run(stop))
 
         async def act(number: int) -> None:
             done = await tell(store, whom[number % len(whom)])
             committed[str(done.facts[0].event_id)] = last[0]
 
         await paced(EVENTS_A_SECOND, 1.0, act)
-        committed.clear()
+        warming = len(committed)
         await paced(EVENTS_A_SECOND, SECONDS, act)
         async with asyncio.timeout(30):
-            while not committed.keys() <= seen.keys():
-                await asyncio.sleep(0.05)
+            while heard.read_bytes().count(b"\n") < len(committed):
+                await asyncio.sleep(0.1)
         stop.set()
         await running
-        listening.cancel()
-    await consumer.stop()
+    seen = {event: float(moment) for event, moment in map(str.split, heard.read_text().splitlines())}
     await ground.drop(url)
-    return [seen[each] - moment for each, moment in committed.items()]
+    return [seen[event] - moment for event, moment in list(committed.items())[warming:]]
+
+
+@asynccontextmanager
+async def _subscriber(ground: Ground, name: str, heard: Path) -> AsyncIterator[None]:
+    """A process that writes down each event and when it had it; it has all partitions from here on."""
+    with heard.open("wb") as file:
+        async with child(["subscriber"], {**os.environ, "TOPIC": name, "KAFKA": ground.kafka.url}, stdout=file, stderr=asyncio.subprocess.PIPE) as process:
+            assert process.stderr is not None
+            while await process.stderr.readline() != b"ready\n":  # what the library has to say first
+                assert not process.stderr.at_eof()
+            yield
 
 
 async def visible(ground: Ground) -> list[Measure]:

@@ -1,5 +1,6 @@
 """Is nothing left of a forgotten customer, in whatever place and spelling, and is everything that is no name still there?"""
 
+import asyncio
 import base64
 import time
 import uuid
@@ -8,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+import backups
 import httpx2
 import orjson
 import pytest
 from crm_events.registry import REGISTRY
 from crm_events.sealing import unseal
 from crm_events.vault import LocalVault
-from crm_local.parts import SERVICES
+from crm_local.parts import SERVICES, VAULT
 from crm_local.stack import Stack
 from forgetting.marks import marks
 from forgetting.places import Place, analyzed, dumps, files, records
@@ -25,6 +27,7 @@ from front_end import Client
 from programs import run
 
 WRITERS = SERVICES[:3]
+DATABASES = [service.database for service in (*SERVICES, VAULT)]
 FREE = {"uuid", "date-time", "date"}  # formats of JSON Schema that hold no text
 WORDS = {"language", "time_zone", "currency", "multiplier", "from", "to"}  # of a closed list or a fixed form each
 OF_NOBODY = {("defineCalendar", "/holidays/name")}  # texts about no customer
@@ -52,6 +55,7 @@ def told(backbone: Stack) -> Iterator[Told]:
     story.loyalty()
     story.odd_requests()
     client.view(story.customer, *story.tokens[-1:], *story.tokens[:1])
+    backups.take(backbone, *DATABASES)
     key = base64.b64decode(around.ring.index_key)
     hashes = blind_indexes(story.marks, key) | {f"request {sent}": fingerprint(key, *sent) for sent in story.sent}
     hashes |= plain_hashes(story.marks.needles.values()) | plain_hashes(item.normalised for item in story.marks.recognised)
@@ -142,9 +146,35 @@ async def test_nothing_of_a_forgotten_customer_is_left_but_her_figures(backbone:
     assert client.send("reporting", "GET", f"/v1/customers/{told.story.twin}").status_code == 410
 
 
+async def test_backups_from_before_the_erasure_bring_nothing_back(backbone: Stack, told: Told) -> None:
+    """The vault's, the stores' and the read model's, all at once: the erasure is in the topic, and is done again."""
+    client, customers = told.story.client, [told.story.customer, told.story.twin]
+    ask = client.post("contacts", "/v1/privacy/erasures", {"customer_id": told.story.customer})  # the same one, if it is erased already
+    until_erased(client, ask)
+    before = await facts(backbone, customers)
+    await asyncio.to_thread(backups.put_back, backbone, *DATABASES)
+
+    async with asyncio.timeout(
+        150
+    ):  # the eraser looks at the keys of who was erased when it begins to lead, which is before the store has its tail, and every minute
+        while await readable(backbone, told) or await indexed(backbone, told) or await shown(client, told):
+            await asyncio.sleep(1)
+    await analyzed(backbone)
+    assert [hit async for hit in scan_kept(backbone, told.needles)] == []
+    assert list(scan_files(backbone, told.needles)) == []
+    assert client.get("contacts", f"/v1/privacy/erasures/{ask.json()['id']}")["state"] == "erased"
+    assert await facts(backbone, customers) == before
+
+
+async def shown(client: Client, told: Told) -> bool:
+    """Does any service still show her?"""
+    asked = (("contacts", f"/v1/contacts/{told.story.twin}"), ("reporting", f"/v1/customers/{told.story.twin}"))
+    return any(client.send(service, "GET", path).status_code != 410 for service, path in asked)
+
+
 def until_erased(client: Client, ask: httpx2.Response) -> None:
     began = time.monotonic()
-    while client.get("contacts", ask.headers["Location"])["state"] != "erased":
+    while client.get("contacts", f"/v1/privacy/erasures/{ask.json()['id']}")["state"] != "erased":
         assert time.monotonic() < began + 60
         time.sleep(0.2)
     gone = client.send("reporting", "GET", f"/v1/customers/{ask.json()['customer_id']}", Consistency_Token=ask.headers["Consistency-Token"], Prefer="wait=10")

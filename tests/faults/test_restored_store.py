@@ -1,29 +1,14 @@
 """Is everything that was acknowledged there, once, after a service's database was put back from a backup?"""
 
-import asyncio
 import uuid
 from typing import Any
 
-import asyncpg
-from crm_local.parts import PARTS
+import backups
 from crm_local.stack import Stack
 from front_end import Client, token
 from programs import run
 
-CONTACTS = next(part for part in PARTS if part.name == "contacts")
 DATABASE = "crm_contacts"
-
-
-def administer(backbone: Stack, *statements: str) -> None:
-    async def run() -> None:
-        connection = await asyncpg.connect(backbone.postgres().url)
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    asyncio.run(run())
 
 
 def register(client: Client, name: str) -> tuple[str, str]:
@@ -37,15 +22,11 @@ def test_the_tail_that_a_backup_lacks_comes_back_from_kafka_and_nothing_is_numbe
     client = Client(stack)
     try:
         early = [register(client, f"early-{n}") for n in range(5)]
-        backbone.running(CONTACTS).process.stop()
-        administer(backbone, "drop database if exists backup", f"create database backup template {DATABASE}")
-        backbone.up()
+        backups.take(backbone, DATABASE)
         late = [register(client, f"late-{n}") for n in range(12)]
         answer = client.post("contacts", f"/v1/contacts/{early[0][0]}/interactions", {"channel": "web", "direction": "inbound", "text": "پس از پشتیبان"})
         client.view(early[0][0], token(answer))  # seen by reporting, so in Kafka
-        backbone.running(CONTACTS).process.stop()
-        administer(backbone, f"drop database {DATABASE}", f"alter database backup rename to {DATABASE}", f"alter database {DATABASE} owner to {DATABASE}")
-        backbone.up()
+        backups.put_back(backbone, DATABASE)
         taken = client.until_done("contacts", "/v1/contacts", {"kind": "person", "name": "پس از بازیابی"})  # 503 until the tail is back
         assert taken.status_code == 201
         for identity, address in late:

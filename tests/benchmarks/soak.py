@@ -21,7 +21,7 @@ from benchmarks.posts import BODY, customers
 from benchmarks.serving import bearer
 from benchmarks.wire import Wire
 
-MINUTES, SHARE, CONNECTIONS, LOOK = 10.0, 0.6, 16, 5.0
+MINUTES, SHARE, CONNECTIONS, LOOK, CATCHING_UP = 10.0, 0.6, 16, 5.0, 120.0
 
 
 class Mix:
@@ -104,8 +104,9 @@ async def soak(ground: Ground) -> list[Measure]:
         mix.members += [await mix.enrol(customer) for customer in whom[:100]]
         capacity, _ = await many(CONNECTIONS, 15.0, mix.act)
         behind, points, lags = await _behind(around), dict[str, list[tuple[float, float]]](), list[int]()
-        while await behind() > 100:
-            await asyncio.sleep(0.2)
+        async with asyncio.timeout(CATCHING_UP):
+            while await behind() > 100:
+                await asyncio.sleep(0.2)
         stop = asyncio.Event()
 
         async def look() -> None:

@@ -5,6 +5,9 @@ itself, and its epoch tells a process that wakes up late that it has been replac
 has been set back since: it counts as ended. An owner takes its own back at once, under a new epoch: a lost session costs nobody a lease's time.
 """
 
+import os
+import secrets
+import socket
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -38,6 +41,11 @@ class Lease:
     name: str
     owner: str
     epoch: int
+
+
+def owner_name() -> str:
+    """A name no other worker has, in this process or another: `host:pid:` and a random part. For `acquire`, and for whoever reads who leads."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 async def acquire(connection: Connection, name: str, owner: str, *, seconds: float = 10.0) -> Lease | None:

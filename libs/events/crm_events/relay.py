@@ -5,9 +5,6 @@ every trouble has the same answer: throw the producer away, and lead again from 
 """
 
 import asyncio
-import os
-import secrets
-import socket
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from crm_events.codec import headers
 from crm_events.failpoints import reached
+from crm_events.lease import owner_name
 from crm_events.registry import REGISTRY
 from crm_events.relaying import checkpoint as checkpoints
 from crm_events.relaying import reading
@@ -98,7 +96,7 @@ class Relay:
         self._busy = busy
         self._about_nobody = frozenset(kind.type for kind in REGISTRY.values() if kind.keyed_by_stream) if about_nobody is None else frozenset(about_nobody)
         self._pace = pace or Pace()
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self._owner = owner_name()
         self._awake = asyncio.Event()
         self._status = RelayStatus(source, leader=False)
         self._measured = 0.0

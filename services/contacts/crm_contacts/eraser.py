@@ -8,11 +8,9 @@ Driven by the rows alone: whatever step a process died in, the next leader finds
 """
 
 import asyncio
-import os
-import socket
 import time
 from datetime import timedelta
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 import asyncpg
 import structlog
@@ -50,7 +48,7 @@ class Eraser:
 
     def __init__(self, store: EventStore, vault: Vault, *, settled: timedelta = SETTLED) -> None:
         self._store, self._vault, self._settled = store, vault, settled
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._owner = lease.owner_name()
         self._lease: lease.Lease | None = None
         self._looked_at = float("-inf")
 

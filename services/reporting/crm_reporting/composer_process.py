@@ -1,16 +1,13 @@
 """What does `reporting composer` do from start to end? It composes whom the journal names, tells the feed, and enters names in the blind index."""
 
 import asyncio
-import os
-import secrets
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import structlog
-from crm_events.lease import acquire, release, renew
+from crm_events.lease import acquire, owner_name, release, renew
 from crm_events.topics import declare
 from crm_events.vault import SESSION, LocalVault
 from prometheus_client import CollectorRegistry
@@ -39,7 +36,7 @@ class ComposerProcess:
 
     def __init__(self, settings: ReportingSettings, registry: CollectorRegistry) -> None:
         self._settings, self._metrics = settings, ComposerMetrics(registry)
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self._owner = owner_name()
 
     def works(self) -> Mapping[str, Callable[[asyncio.Event], Awaitable[None]]]:
         """The loops by name; the index only where keys are to be had."""

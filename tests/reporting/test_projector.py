@@ -119,6 +119,23 @@ async def test_a_dropped_event_lets_the_others_through_as_if_nothing_had_failed(
     assert (await documents(connection))["contacts", str(ANN)]["interactions"]["count"] == 3
 
 
+@pytest.mark.parametrize("broken", [b"", b"not json", b'{"channel": "we', b"\xff\xfe", b'"\\ud800"', b"\0", b"NaN"])
+async def test_a_payload_that_is_no_json_is_journalled_and_stops_its_customer_alone(connection: asyncpg.Connection, project, broken: bytes) -> None:
+    teller = Teller()
+    interaction(teller, ANN)
+    teller.record("interaction.recorded", broken, ANN, source="contacts")
+    interaction(teller, ANN)
+    interaction(teller, BOB)
+    await project(teller.told)
+    assert len(await journal(connection)) == 4
+    [mark] = await parked(connection, "b1")
+    assert (mark.customer_id, mark.position) == (str(ANN), 2)
+    found = await documents(connection)
+    assert [found["contacts", str(who)]["interactions"]["count"] for who in (ANN, BOB)] == [1, 1]
+    assert await drop_event(connection, "b1", "contacts", str(ANN), mark.event_id, reason="no JSON", by="agent:7") is True
+    assert (await documents(connection))["contacts", str(ANN)]["interactions"]["count"] == 2
+
+
 async def test_an_unknown_type_waits_for_a_process_that_knows_it(connection: asyncpg.Connection, project) -> None:
     teller = Teller()
     interaction(teller, ANN)

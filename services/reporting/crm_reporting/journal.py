@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import orjson
 from crm_events.consuming.record import Record
 from crm_events.lease import Connection
 
@@ -63,9 +64,18 @@ def journal_line(record: Record, heard: Heard) -> str:
             text("ce_correlationid"),
             text("ce_causationid"),
             text("traceparent"),
-            record.value.decode(),
+            record.value.decode() if heard.entry else _kept(record.value),
         )
     )
+
+
+def _kept(value: bytes) -> str:
+    """A payload no event could be read from. What is no JSON either is kept as a JSON text, which is no event's payload: its customer waits, nobody else."""
+    try:
+        orjson.loads(value)
+        return value.decode()
+    except ValueError:
+        return orjson.dumps(value.decode(errors="replace")).decode()
 
 
 async def append(connection: Connection, lines: Sequence[str], build: str | None) -> int:

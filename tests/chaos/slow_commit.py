@@ -15,13 +15,17 @@ LONG_ENOUGH = 1.0  # seconds: every reader has looked several times; every patie
 
 _TRIGGER = """
 create or replace function chaos_late() returns trigger language plpgsql as $$
-begin perform pg_advisory_xact_lock_shared({lock}); return null; end $$;
+begin
+  if pg_try_advisory_xact_lock({lock} + 1) then perform pg_advisory_xact_lock_shared({lock}); end if;  -- one waits; whoever else comes so far overtakes it
+  return null;
+end $$;
 create constraint trigger chaos_late after insert on {table} deferrable initially deferred for each row execute function chaos_late();
 """
-_WAITING = """
-select count(distinct l.pid) from pg_locks l join pg_database d on d.oid = l.database
-where d.datname = current_database() and l.locktype = 'advisory' and not l.granted and (l.objid = {lock}) = $1
+_WAITING = f"""
+select array_agg(distinct l.pid) from pg_locks l join pg_database d on d.oid = l.database
+where d.datname = current_database() and l.locktype = 'advisory' and not l.granted and l.objid = {LOCK}
 """
+_BEHIND = "select exists (select from pg_stat_activity where datname = current_database() and pg_blocking_pids(pid) && $1::int[])"
 
 
 @dataclass
@@ -32,6 +36,7 @@ class SlowCommits:
     table: str
     connection: "asyncpg.Connection[Any]"
     _since: float = field(default=0.0)
+    _rows: int = field(default=0)
 
     @classmethod
     @asynccontextmanager
@@ -49,7 +54,7 @@ class SlowCommits:
     async def held(self) -> AsyncIterator[None]:
         """Inside, whoever inserted waits to commit."""
         await self.connection.execute("select pg_advisory_lock($1)", LOCK)
-        self._since = time.monotonic()
+        self._since, self._rows = time.monotonic(), await self._committed()
         try:
             yield
         finally:
@@ -58,11 +63,15 @@ class SlowCommits:
 
     async def waiting(self) -> bool:
         """Whether somebody waits to commit."""
-        return bool(await self.connection.fetchval(_WAITING.format(lock=LOCK), True))
+        return bool(await self.connection.fetchval(_WAITING))
 
     async def queue(self) -> bool:
-        """Whether somebody else waits for the order lock."""
-        return bool(await self.connection.fetchval(_WAITING.format(lock=LOCK), False))
+        """Whether somebody else waits for who waits to commit, or has overtaken it."""
+        waiting = await self.connection.fetchval(_WAITING)
+        return bool(waiting and await self.connection.fetchval(_BEHIND, waiting)) or await self._committed() > self._rows
+
+    async def _committed(self) -> int:
+        return int(await self.connection.fetchval(f"select count(*) from {self.table}"))
 
     def long_enough(self) -> bool:
         """Whether every reader has looked since."""

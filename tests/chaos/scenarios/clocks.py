@@ -19,8 +19,8 @@ async def clock_of_a_service(ground: Ground) -> None:
     """Contacts and a second relay beside it are an hour ahead, and step back: order is of positions, and who leads is decided by the database's clock."""
     clock = shim("clock", ground.stack.data_dir / "shims")
     clock.tell(HOUR)
+    epoch = await _epoch(ground)  # before it starts: it could take the lead at once, and keep it
     await ground.beside("relay-ahead", "contacts", "relay", **clock.environment)
-    epoch = await _epoch(ground)
     for name in ground.rng.sample(("tickets", "loyalty", "projector", "composer"), 2):
         await ground.restart(name, **clock.environment)
     await ground.load.more(30)

@@ -7,6 +7,7 @@ import uuid
 import httpx2
 
 from chaos.apart import apart, connections, waits
+from chaos.broken import Broken
 from chaos.ground import Ground
 from chaos.scenario import scenario
 
@@ -94,7 +95,8 @@ async def commit(ground: Ground) -> None:
         await _healed(ground)
         for text in texts:
             await ground.until(lambda text=text: _taken(ground, identity, text), "the note sent again is acknowledged")
-        assert await _notes(ground, identity) == len(texts), f"{await _notes(ground, identity)} notes of {len(texts)}"
+        if (found := await _notes(ground, identity)) != len(texts):
+            raise Broken("I13", f"{len(texts)} notes were each sent twice with one key, and {found} are stored")
         ground.notes["committed unheard"] = f"{stored} of {len(texts)}"
 
 
@@ -105,9 +107,11 @@ async def _healed(ground: Ground, what: str = "healed in") -> None:
 
 
 async def _command(ground: Ground, identity: str) -> tuple[int, dict[str, str]]:
-    answer = await ground.load.http.post(
-        f"{ground.load.urls['contacts']}/v1/contacts", json={"id": identity, "kind": "person"}, headers={"Idempotency-Key": identity}, timeout=TOLD
-    )
+    url, body = f"{ground.load.urls['contacts']}/v1/contacts", {"id": identity, "kind": "person"}
+    try:
+        answer = await ground.load.http.post(url, json=body, headers={"Idempotency-Key": identity}, timeout=TOLD)
+    except httpx2.TimeoutException as late:
+        raise Broken("I15", f"contacts has not answered a command within {TOLD:.0f} s") from late
     return answer.status_code, answer.json()
 
 

@@ -1,8 +1,13 @@
 """Is everything that was acknowledged there, once, after a store was put back from a backup that lacks its last events?"""
 
 import time
+import uuid
+from typing import Any
+
+import httpx2
 
 from chaos.apart import waits
+from chaos.broken import Broken
 from chaos.ground import Ground, Unfelt
 from chaos.scenario import scenario
 
@@ -18,6 +23,8 @@ async def store_restored(ground: Ground) -> None:
     await _administer(ground, "drop database if exists backup with (force)", *_alone(database), f"create database backup template {database}")
     await ground.restart(name)
     await ground.load.more(ground.rng.randint(60, 150))
+    asked = await _ask(ground, name, key := uuid.uuid4().hex, body := _body(ground, name))
+    assert asked.is_success, asked.text
     ground.load.pause()
     await ground.until(lambda: not ground.history.of("invoke"), "no command is under way")
     await ground.until(lambda: _sent(ground, name), "what was acknowledged is in Kafka")
@@ -33,7 +40,25 @@ async def store_restored(ground: Ground) -> None:
     ground.load.resume()
     await ground.up()
     await ground.until(lambda: _whole(ground, name, head), "the tail is back and writes are open")
+    again = await _ask(ground, name, key, body)
+    if (again.headers.get("Idempotency-Replayed"), again.json().get("id")) != ("true", asked.json()["id"]):
+        raise Broken("I13", f"{name}: what was acknowledged before the restore and is sent again is done again: {again.status_code} {again.text[:300]}")
     ground.notes["restored"] = f"{name}, {lost} events taken back in {time.monotonic() - began:.1f} s"
+
+
+def _body(ground: Ground, name: str) -> dict[str, Any]:
+    """A command about a stranger, of whom no history knows; the service chooses the id of what it makes."""
+    stranger = str(uuid.uuid4())
+    return {
+        "contacts": {"kind": "person"},
+        "tickets": {"customer_id": stranger, "kind": "question", "channel": "web", "priority": "normal", "subject": "?", "text": "?"},
+        "loyalty": {"customer_id": stranger, "programme": ground.load.programme},
+    }[name]
+
+
+async def _ask(ground: Ground, name: str, key: str, body: dict[str, Any]) -> httpx2.Response:
+    path = {"contacts": "/v1/contacts", "tickets": "/v1/tickets", "loyalty": "/v1/members"}[name]
+    return await ground.load.send(name, "POST", path, body, Idempotency_Key=key)
 
 
 def _alone(database: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from chaos.history import Op
 from chaos.scenario import scenario
 
 EVENTS, AT_ONCE, CUSTOMERS = 20_000, 1_000, 40
-MEGABYTES = 400  # a projector at rest has some 130
+MEGABYTES = 200  # a projector at rest has some 110
 
 
 @scenario("backlog", faults=(16,), invariants="I5 I6 I15", own_stack=True)

@@ -52,7 +52,7 @@ class Mix:
             case 0 | 1 | 2 | 3 | 4:
                 await self._ask("contacts", "POST", f"/v1/contacts/{customer}/interactions", BODY)
             case 5:
-                told = {"customer_id": customer, "kind": "question", "channel": "web", "subject": "سؤال", "text": "کی می‌رسد؟"}
+                told = {"customer_id": customer, "kind": "question", "channel": "web", "priority": "normal", "subject": "سؤال", "text": "کی می‌رسد؟"}
                 await self._ask("tickets", "POST", "/v1/tickets", orjson.dumps(told))
             case 6:
                 line = {"sku": "tea", "category": "tea", "quantity": 1, "list_price": 900, "paid_price": 900}

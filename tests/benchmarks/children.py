@@ -15,11 +15,10 @@ from aiokafka import AIOKafkaConsumer
 from crm_chassis.collecting import collect_less
 from crm_events.topics import PARTITIONS
 from crm_reporting.connecting import UNHURRIED, connect
-from crm_reporting.operations import MOST
 from crm_reporting.projector_process import ProjectorProcess
 from crm_reporting.rebuilding import rebuild
 from crm_reporting.settings import ReportingSettings
-from crm_reporting.sharing import Helpers
+from crm_reporting.sharing import Helpers, usual
 from prometheus_client import CollectorRegistry
 
 
@@ -48,7 +47,7 @@ async def remade() -> None:
     held = [0.0]
     watching = asyncio.create_task(_watch(held))
     began = time.perf_counter()
-    await rebuild(connection, helpers=Helpers(url, min(len(os.sched_getaffinity(0)), MOST) - 1, "warning"))
+    await rebuild(connection, helpers=Helpers(url, usual() - 1, "warning"))
     took = time.perf_counter() - began
     watching.cancel()
     sys.stdout.write(json.dumps([took, max(held)]))

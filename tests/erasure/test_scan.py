@@ -154,9 +154,7 @@ async def test_backups_from_before_the_erasure_bring_nothing_back(backbone: Stac
     before = await facts(backbone, customers)
     await asyncio.to_thread(backups.put_back, backbone, *DATABASES)
 
-    async with asyncio.timeout(
-        150
-    ):  # the eraser looks at the keys of who was erased when it begins to lead, which is before the store has its tail, and every minute
+    async with asyncio.timeout(150):  # the eraser begins before the store has its tail, and looks at the keys of all who were erased every minute
         while await readable(backbone, told) or await indexed(backbone, told) or await shown(client, told):
             await asyncio.sleep(1)
     await analyzed(backbone)

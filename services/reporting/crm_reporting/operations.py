@@ -1,7 +1,6 @@
 """What can an operator do with reporting from a command line, besides `api`? `reporting projector | composer | rebuild | reconcile`."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -27,10 +26,8 @@ from crm_reporting.rebuild import catch_up
 from crm_reporting.rebuilding import rebuild as make_again
 from crm_reporting.reconciling import Reconciled, reconcile
 from crm_reporting.settings import ReportingSettings
-from crm_reporting.sharing import Helpers
+from crm_reporting.sharing import Helpers, usual
 from crm_reporting.switching import switch
-
-MOST = 4  # processes of a rebuild: one database carries no more
 
 Works = Mapping[str, Callable[[asyncio.Event], Awaitable[None]]]
 
@@ -58,7 +55,7 @@ def add_operations(program: typer.Typer) -> None:
     def rebuild(
         if_needed: bool = typer.Option(False, "--if-needed", help="do nothing if the active build is of this code's definition"),
         to: str = typer.Option("", "--to", help="only switch (back) to this build, which follows the journal"),
-        processes: int = typer.Option(min(len(os.sched_getaffinity(0)), MOST), "--processes", min=1, help="how many share the work"),
+        processes: int = typer.Option(usual(), "--processes", min=1, help="how many share the work"),
     ) -> None:
         """Make a build again from the journal, compare it, switch to it. Reads and writes go on."""
         sys.exit(run(_rebuild(_settings("rebuild"), if_needed=if_needed, to=to, processes=processes)))

@@ -19,10 +19,16 @@ from crm_reporting.connecting import UNHURRIED, connect
 
 Stage = Callable[[Connection, str], Awaitable[None]]
 
+MOST = 4  # processes: one database carries no more
 YIELDING = 10  # how much more patient than others a helper is for a processor: reads and writes go on meanwhile
 _PROGRAM = (sys.executable, "-c", "from crm_reporting.sharing import help_out; help_out()")
 
 log = structlog.get_logger(__name__)
+
+
+def usual() -> int:
+    """How many processes share a rebuild where nobody says: one a core."""
+    return min(os.cpu_count() or 1, MOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +44,11 @@ async def share(stage: Stage, connection: Connection, build: str, helpers: Helpe
     """Do the stage, a function of a module, here and in helpers. One that dies costs nothing: its range is undone with its connection, and taken by another."""
     ranges = await connection.fetchval("select count(*) from rebuild_range where build = $1", build)
     number = min(helpers.number, ranges - 1) if helpers else 0
-    others = [await asyncio.create_subprocess_exec(*_PROGRAM, stdin=PIPE) for _ in range(number)]
+    others: list[Process] = []
     try:
-        for other in others:
-            await _told(other, stage, build, helpers)
+        for _ in range(number):
+            others.append(await asyncio.create_subprocess_exec(*_PROGRAM, stdin=PIPE))
+            await _told(others[-1], stage, build, helpers)
         await stage(connection, build)
         for other in others:
             if code := await other.wait():

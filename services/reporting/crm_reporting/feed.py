@@ -9,7 +9,6 @@ A broker that came back short or empty says nothing by itself: how far each part
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Any
 
 import asyncpg
 import orjson
@@ -19,6 +18,7 @@ from crm_events.event import utc_text
 from crm_events.failpoints import reached
 from crm_events.lease import Connection
 from crm_events.topics import FEED, PARTITIONS, partition_of
+from crm_events.unawaited import look_at
 
 _OWED = """
 select f.customer_id, f.version, f.changed_at, f.digest, s.member_ids, s.view from feed f
@@ -70,7 +70,7 @@ class FeedPublisher:
             for row in rows:
                 key, partition = str(row["customer_id"]).encode(), partition_of(row["customer_id"])
                 sent.append(await self._producer.send(FEED, key=key, value=_value(row), headers=self._headers(row, key), partition=partition))
-                sent[-1].add_done_callback(_looked_at)  # where the transaction fails, nobody waits for them
+                sent[-1].add_done_callback(look_at)  # where the transaction fails, nobody waits for them
         reached("feed.sent")
         told = [await each for each in sent]
         ends = [each.partition for each in told], [each.offset + _MARKED for each in told]
@@ -113,11 +113,6 @@ async def _reach(bootstrap_servers: str) -> dict[int, int]:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE):
                 await consumer.stop()
-
-
-def _looked_at(future: "asyncio.Future[Any]") -> None:
-    if not future.cancelled():
-        future.exception()
 
 
 def _value(row: asyncpg.Record) -> bytes | None:

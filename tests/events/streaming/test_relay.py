@@ -1,8 +1,10 @@
 """The relay between a real PostgreSQL and a real Kafka: order, chain, fencing, and a broker that forgets."""
 
+import gc
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -21,6 +23,15 @@ PACE = Pace(lease=1.0, renew=0.2, kafka_deadline=5.0, stand_by=0.05, back_off_mo
 def relay(store: Any, log: Any, pace: Pace = PACE, **options: Any) -> Relay:
     usual = {"topic": log.topic, "database_url": store.url, "bootstrap_servers": log.bootstrap, "schema_base_url": "http://localhost:8001"}
     return Relay("contacts", pace=pace, **usual | options)
+
+
+@pytest.fixture(autouse=True)
+def every_failure_is_read(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A future nobody looks at is logged whenever the collector comes by, amid whatever runs then."""
+    yield
+    gc.collect()
+    told = [*caplog.get_records("call"), *caplog.get_records("teardown")]
+    assert not [each.getMessage() for each in told if "never retrieved" in each.getMessage()]
 
 
 async def caught_up(store: Any) -> bool:

@@ -16,6 +16,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.conn import CloseReason
 from aiokafka.errors import KafkaConnectionError
 
+from crm_events.unawaited import look_at
+
 log = structlog.get_logger(__name__)
 
 BATCH_BYTES = 256 * 1024  # an event of more is sent as a batch of its own: the first record always fits
@@ -57,6 +59,7 @@ class Publisher:
         """Return when every record is acknowledged by all in-sync replicas. TimeoutError or KafkaError otherwise: some may be there, some not."""
         self._whole()
         sending = asyncio.gather(*(self._send(partition, records) for partition, records in partitions.items()))
+        sending.add_done_callback(look_at)  # where something else fails first, nobody waits for it
         try:
             await asyncio.wait((sending, self._broken), timeout=self._deadline, return_when=asyncio.FIRST_COMPLETED)
             self._whole()

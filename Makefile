@@ -3,6 +3,7 @@
 BIN := .venv/bin
 PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml)
 INSTALLED := .venv/.installed
+NODE := deploy/node/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down status logs import token test lint format lock bench chaos clean
@@ -14,6 +15,9 @@ setup: $(INSTALLED) ## make .venv with everything, from the locks (PYTHON=… ch
 
 $(INSTALLED): deploy/setup.sh requirements/bootstrap.txt requirements/dev.txt $(PROJECTS)
 	@PYTHON="$(PYTHON)" deploy/setup.sh
+
+$(NODE): $(INSTALLED) deploy/node/setup.sh deploy/node/package-lock.json
+	@deploy/node/setup.sh
 
 demo: up ## start the stack, fill it with a made-up company, and show one customer's whole story
 	@$(BIN)/crm-import demo
@@ -37,7 +41,7 @@ import: $(INSTALLED) ## bring in HELPDESK=helpdesk.csv.gz and/or CDNOW=cdnow.txt
 token: $(INSTALLED) ## print a development token (SCOPES="tickets:read self", CUSTOMER=<id>, DAYS=30)
 	@$(BIN)/crm-local token $(if $(SCOPES),--scopes "$(SCOPES)") $(if $(CUSTOMER),--customer "$(CUSTOMER)") $(if $(DAYS),--days "$(DAYS)")
 
-test: $(INSTALLED) ## run every test, on a real PostgreSQL and a real Kafka of their own
+test: $(INSTALLED) $(NODE) ## run every test, on a real PostgreSQL and a real Kafka of their own
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(INSTALLED) ## check style, types, layers and the compose file
@@ -65,4 +69,4 @@ chaos: $(INSTALLED) ## break real processes under load and check that nothing is
 
 clean: ## stop the stack and remove build/ and .venv (Kafka's archives stay in the user's cache)
 	@if [ -x $(BIN)/crm-local ]; then $(BIN)/crm-local down; fi
-	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf build .venv deploy/node/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

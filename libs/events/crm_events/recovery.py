@@ -25,13 +25,12 @@ from crm_events.lease import Connection
 from crm_events.recovering.tail import LOST, Forked, Hole, Tail
 from crm_events.refusals import Gone
 from crm_events.registry import REGISTRY
+from crm_events.relaying.comparing import compare
 from crm_events.relaying.reading import differing
-from crm_events.relaying.tails import tails
 from crm_events.sealing import open_tree, sealed_key_ids
 from crm_events.store.drafting import metadata
 from crm_events.store.loading import HISTORY, Fold, fact_of
 from crm_events.store.store import EventStore
-from crm_events.topics import PARTITIONS
 
 WINDOW = 1_000  # events a transaction, and on to the end of their command
 POLL = 2.0  # seconds between two looks at the timeline
@@ -234,13 +233,13 @@ class Recovery:
 
         A broker that is away is not waited for.
         """
-        try:
-            found = await tails(self._bootstrap, self._topic, self._store.source, PARTITIONS, deadline=LOOK)
-        except (OSError, KafkaError) as error:
-            log.warning("recovery.not_compared", source=self._store.source, error=repr(error))
-            return
         async with self._store.pool.acquire() as connection:
-            await connection.execute(_CLOSE, found.highest, await differing(connection, found.ids) is not None)
+            try:
+                seen = await compare(connection, self._store.source, bootstrap_servers=self._bootstrap, topic=self._topic, deadline=LOOK)
+            except (TimeoutError, KafkaError) as error:
+                log.warning("recovery.not_compared", source=self._store.source, error=repr(error))
+                return
+            await connection.execute(_CLOSE, seen.highest, seen.different is not None)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A broker or database that is away is waited for; a Hole or a fork is told, and looked at again."""

@@ -21,10 +21,10 @@ from crm_events.registry import REGISTRY
 from crm_events.relaying import checkpoint as checkpoints
 from crm_events.relaying import reading
 from crm_events.relaying.checkpoint import Checkpoint, Fenced
+from crm_events.relaying.comparing import compare
 from crm_events.relaying.metrics import RelayMetrics
 from crm_events.relaying.publisher import Outgoing, Publisher
 from crm_events.relaying.reading import HoleInStore
-from crm_events.relaying.tails import tails
 from crm_events.stopping import stoppable
 from crm_events.topics import PARTITIONS
 
@@ -215,13 +215,15 @@ class Relay:
 
     async def _compared(self, connection: "asyncpg.Connection[asyncpg.Record]", held: Checkpoint) -> Checkpoint:
         """The checkpoint, set back to the newest mark from which the log can be filled again if it is shorter than what was acknowledged."""
-        found = await tails(self._bootstrap, self._topic, self._source, PARTITIONS, deadline=self._pace.kafka_deadline)
-        head = (await reading.standing(connection, self._source)).head  # after the tails: the store may only have grown since
-        if (most := found.highest) > head or await reading.differing(connection, found.ids):
+        seen = await compare(
+            connection, self._source, bootstrap_servers=self._bootstrap, topic=self._topic, deadline=self._pace.kafka_deadline, acknowledged=held.last
+        )
+        if seen.ahead:
             await connection.execute("update store set timeline = ''")  # closes writes, until the tail is taken back (recovery.py)
-            raise StoreBehindLog(f"{self._topic} holds position {most}, the store ends at {head}, or other events: it was restored, or this is another's topic")
-        behind = [tail for partition, tail in found.last.items() if tail is not None and tail < held.last[partition]]
-        if not behind:
+            raise StoreBehindLog(
+                f"{self._topic} holds position {seen.highest}, the store ends at {seen.head}: it was restored, or this is another's topic ({seen.different})"
+            )
+        if not (behind := seen.behind):
             await checkpoints.renew(connection, held, seconds=self._pace.lease)
             return held
         position, last = await checkpoints.mark_at_or_below(connection, min(behind), PARTITIONS)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -150,6 +151,18 @@ async def test_what_was_sent_once_more_behind_the_tail_does_not_hide_it(lost: tu
     url, backup = lost
     records = sorted(await log.records(), key=lambda record: int(dict(record.headers)["ce_position"]))
     await send_again(log, [record for record in records[:60] for _ in range(9)])  # a relay on its way again from an old checkpoint
+    async with opened(backup) as store:
+        await take_back(store, topic=log.topic, bootstrap_servers=log.bootstrap)
+    assert await everything(backup) == await everything(url)
+
+
+async def test_what_others_wrote_over_the_same_positions_is_not_taken_for_ours(lost: tuple[str, str], log: Any) -> None:
+    url, backup = lost
+    altered = [
+        replace(record, headers=[(name, str(uuid.uuid4()).encode() if name == "ce_id" else told) for name, told in record.headers])
+        for record in await log.records()
+    ]
+    await send_again(log, altered)
     async with opened(backup) as store:
         await take_back(store, topic=log.topic, bootstrap_servers=log.bootstrap)
     assert await everything(backup) == await everything(url)

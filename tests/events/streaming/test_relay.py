@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import psutil
@@ -190,6 +190,23 @@ async def test_nothing_is_sent_over_a_new_connection_before_it_is_seen_what_the_
     for chain in tools.chain_of(await log.records()).values():
         first = list(dict.fromkeys(position for _, position in chain))
         assert first == sorted(first)
+
+
+async def test_what_others_write_over_old_positions_neither_stops_the_relay_nor_closes_the_store(store: Any, log: Any, tools: Any) -> None:
+    await store.append(36)
+    async with tools.running(relay(store, log).run):
+        await tools.eventually(lambda: caught_up(store))
+    for record in await log.records():
+        for _ in range(25):  # more than a short look back sees
+            told = [(name, str(uuid4()).encode() if name == "ce_id" else value) for name, value in record.headers]
+            await log.producer.send(log.topic, record.value, key=record.key, partition=record.partition, headers=told)
+    await log.producer.flush()
+    await store.append(12)
+    made = relay(store, log)
+    async with tools.running(made.run):
+        await tools.eventually(lambda: caught_up(store))
+        assert made.status().trouble is None
+    assert await store.connection.fetchval("select timeline from store") != ""
 
 
 async def test_a_topic_that_came_back_short_is_filled_from_the_newest_mark_below(store: Any, log: Any, tools: Any) -> None:

@@ -48,6 +48,7 @@ class Tail:
     recorded_at: datetime | None
     accept_loss: bool = False
     known: dict[int, UUID] = field(default_factory=dict)
+    _furthest: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
     _consumer: AIOKafkaConsumer = field(init=False, repr=False)
     _ends: Mapping[TopicPartition, int] = field(init=False, repr=False)
 
@@ -93,7 +94,7 @@ class Tail:
         return event if event.source == self.source else None
 
     async def events(self) -> AsyncIterator[Envelope]:
-        """Each position once, gapless from `head + 1`. Raises Hole, Forked (two events share a position)."""
+        """Each position once, gapless from `head + 1`. Raises Hole, Forked (a position is in two partitions)."""
         pending: dict[int, Envelope] = {}
         waiting = {tp for tp, end in self._ends.items() if end > await self._consumer.position(tp)}
         after = self.head + 1
@@ -127,11 +128,15 @@ class Tail:
             yield Envelope(self.source, position, -1, of_nobody, 1, uuid4(), LOST, 1, of_nobody, None, at, at, b"{}", uuid4(), "recovery")
 
     def _keep(self, event: Envelope, pending: dict[int, Envelope], after: int) -> None:
+        furthest = self._furthest[event.partition]
+        self._furthest[event.partition] = max(furthest, event.position)
         if event.position <= self.head:
+            if event.position <= furthest:
+                return  # every reader drops it, whatever it says
             self.known[event.position] = event.event_id
             if len(self.known) > KNOWN:
                 del self.known[next(iter(self.known))]
         elif event.position >= after:
-            there = pending.setdefault(event.position, event)
-            if there.event_id != event.event_id:
-                raise Forked(f"position {event.position} holds two events: {there.event_id} and {event.event_id}")
+            there = pending.setdefault(event.position, event)  # the first holds; what was sent again after a loss may be older than what is before it
+            if there.partition != event.partition:
+                raise Forked(f"position {event.position} is in two partitions: {there.event_id} and {event.event_id}")

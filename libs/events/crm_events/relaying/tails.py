@@ -11,8 +11,6 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-_LOOK_BACK = 20  # records from the end: an alien record, or a late duplicate, may be the very last
-
 
 @dataclass(frozen=True, slots=True)
 class Tails:
@@ -30,22 +28,22 @@ class Tails:
         return max((each or 0 for each in self.last.values()), default=0)
 
 
-async def tails(bootstrap_servers: str, topic: str, source: str, partitions: int, *, deadline: float) -> Tails:
-    """What `source` has at the topic's ends. TimeoutError or KafkaError when the broker is away."""
+async def tails(bootstrap_servers: str, topic: str, source: str, partitions: int, *, deadline: float, reach: int) -> Tails:
+    """What `source` has among the last `reach` records of each partition. TimeoutError or KafkaError when the broker is away."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100, request_timeout_ms=5_000
     )
     try:
         async with asyncio.timeout(deadline):
             await consumer.start()
-            return await _read(consumer, topic, source, [TopicPartition(topic, number) for number in range(partitions)])
+            return await _read(consumer, topic, source, [TopicPartition(topic, number) for number in range(partitions)], reach)
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline):
                 await consumer.stop()
 
 
-async def _read(consumer: AIOKafkaConsumer, topic: str, source: str, all_of_it: list[TopicPartition]) -> Tails:
+async def _read(consumer: AIOKafkaConsumer, topic: str, source: str, all_of_it: list[TopicPartition], reach: int) -> Tails:
     consumer.assign(all_of_it)
     starts, ends = await consumer.beginning_offsets(all_of_it), await consumer.end_offsets(all_of_it)
     found: dict[int, int | None] = {tp.partition: None if ends[tp] else 0 for tp in all_of_it}
@@ -53,11 +51,10 @@ async def _read(consumer: AIOKafkaConsumer, topic: str, source: str, all_of_it: 
     waiting = {tp for tp in all_of_it if ends[tp] > starts[tp]}
     consumer.pause(*(tp for tp in all_of_it if tp not in waiting))
     for tp in waiting:
-        consumer.seek(tp, max(starts[tp], ends[tp] - _LOOK_BACK))
+        consumer.seek(tp, max(starts[tp], ends[tp] - reach))
     while waiting:
         for tp, records in (await consumer.getmany(*waiting, timeout_ms=500)).items():
-            there = dict(_events(records, source))
-            seen |= there
+            there = [position for position, event_id in _events(records, source) if seen.setdefault(position, event_id)]  # the first holds, as for every reader
             found[tp.partition] = max(filter(None, (found[tp.partition], *there)), default=None)
             if records[-1].offset >= ends[tp] - 1:
                 waiting.discard(tp)

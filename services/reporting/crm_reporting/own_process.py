@@ -22,13 +22,17 @@ class OwnProcesses:
         self._settings = settings
         self._running: dict[str, asyncio.Task[int]] = {}
 
-    def start(self, name: str, *words: str, failed: Callable[[int], Awaitable[None]] | None = None) -> "asyncio.Task[int]":
-        """`reporting <words>`, unless one of this name runs: then that one. The task's result is the exit code; `failed` is told any but 0."""
+    def start(self, name: str, *words: str, ended: Callable[[int], Awaitable[None]] | None = None) -> "asyncio.Task[int]":
+        """`reporting <words>`, unless one of this name runs: then that one. The task's result is the exit code, which `ended` is told."""
         if name not in self._running:
-            task = asyncio.create_task(self._run(name, words, failed))
+            task = asyncio.create_task(self._run(name, words, ended))
             self._running[name] = task
             task.add_done_callback(lambda _: self._running.pop(name, None))
         return self._running[name]
+
+    def runs(self, name: str) -> bool:
+        """Whether one of this name is at work."""
+        return name in self._running
 
     async def close(self) -> None:
         """End them all."""
@@ -37,7 +41,7 @@ class OwnProcesses:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, name: str, words: tuple[str, ...], failed: Callable[[int], Awaitable[None]] | None) -> int:
+    async def _run(self, name: str, words: tuple[str, ...], ended: Callable[[int], Awaitable[None]] | None) -> int:
         program = (sys.executable, "-c", "from crm_reporting.cli import app; app()", *words)
         process = await asyncio.create_subprocess_exec(*program, env={**os.environ, **_environment(self._settings)}, stdin=asyncio.subprocess.DEVNULL)
         try:
@@ -47,8 +51,8 @@ class OwnProcesses:
             await process.wait()
             raise
         log.info("own_process_ended", name=name, code=code)
-        if code and failed is not None:
-            await failed(code)
+        if ended is not None:
+            await ended(code)
         return code
 
 

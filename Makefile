@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 NODE := deploy/node/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs import token test lint format lock bench chaos clean
+.PHONY: help setup demo up down status logs import token test lint format watching lock bench chaos clean
 
 help: ## list what can be done (this)
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ lint: $(INSTALLED) ## check style, types, layers and the compose file
 format: $(INSTALLED) ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
+
+watching: $(INSTALLED) ## write the page of metrics, the alert rules and the dashboards anew from the code
+	@$(BIN)/crm-watching
 
 lock: $(INSTALLED) ## resolve requirements/*.in anew into hashed locks
 	deploy/lock.sh

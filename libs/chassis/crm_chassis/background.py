@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter
 
+from crm_chassis.metrics import FAILURES
 from crm_chassis.places import places
 
 Work = Callable[[asyncio.Event], Awaitable[None]]
@@ -18,10 +20,10 @@ _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def running(works: Mapping[str, Work]) -> AsyncIterator[None]:
-    """Keep all of them running for the time of the block."""
-    stop = asyncio.Event()
-    tasks = [asyncio.create_task(_kept(name, work, stop), name=name) for name, work in works.items()]
+async def running(works: Mapping[str, Work], registry: CollectorRegistry) -> AsyncIterator[None]:
+    """Keep all of them running for the time of the block; their failures are counted in the registry."""
+    stop, failures = asyncio.Event(), FAILURES.on(registry)
+    tasks = [asyncio.create_task(_kept(name, work, stop, failures.labels(name)), name=name) for name, work in works.items()]
     try:
         yield
     finally:
@@ -33,13 +35,14 @@ async def running(works: Mapping[str, Work]) -> AsyncIterator[None]:
             await asyncio.gather(*late, return_exceptions=True)
 
 
-async def _kept(name: str, work: Work, stop: asyncio.Event) -> None:
+async def _kept(name: str, work: Work, stop: asyncio.Event, failures: Counter) -> None:
     pause = _FIRST
     while not stop.is_set():
         began = asyncio.get_running_loop().time()
         try:
             await work(stop)
         except Exception as error:  # noqa: BLE001  the loop that keeps the process alive: it logs and backs off
+            failures.inc()
             _log.error("background_failed", work=name, error=type(error).__name__, places=places(error))
         if stop.is_set():
             return

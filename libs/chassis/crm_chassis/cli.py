@@ -100,7 +100,7 @@ def service_cli(name: str, *, settings: type[S], app: Callable[[S], FastAPI], ag
             chassis: Chassis = made.state.chassis
             worker = relay_of(name, found, chassis.registry)
             chassis.health.add("relay", lambda: late(worker))
-            async with running({"relay": worker.run}):
+            async with running({"relay": worker.run}, chassis.registry):
                 yield {}
 
         serve(service_app(name=name, title=f"{name} relay", settings=found, routers=[], lifespan=lifespan), host=found.host, port=found.port)

@@ -33,12 +33,13 @@ class Edge:
 
     def __init__(self, app: ASGIApp, metrics: HttpMetrics, streams: Streams, in_flight: int, rate: Rate | None) -> None:
         self._app, self._metrics, self._streams, self._most, self._rate = app, metrics, streams, in_flight, rate
+        metrics.bounds(limit=in_flight, streams=lambda: len(streams))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers, began, status = Headers(scope=scope), time.perf_counter(), 500
+        headers, began, status, live = Headers(scope=scope), time.perf_counter(), 500, False
         told = headers.get("request-id")
         request_id = told if told and _SANE.match(told) else uuid.uuid4().hex
         traceparent = span_of(headers.get("traceparent"))
@@ -47,9 +48,9 @@ class Edge:
         added = [(b"request-id", request_id.encode()), (b"traceparent", traceparent.encode()), (b"x-content-type-options", b"nosniff")]
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, live
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, live = message["status"], _is_stream(message)
                 message["headers"] = [*message["headers"], *added, *scope.get("crm.limits", ())]
             await send(message)
 
@@ -60,7 +61,7 @@ class Edge:
         finally:
             self._metrics.enters(-counted)
             route = getattr(scope.get("route"), "path_format", "unmatched")
-            self._metrics.told(scope["method"], route, status, time.perf_counter() - began)
+            self._metrics.told(scope["method"], route, status, None if live else time.perf_counter() - began)
             structlog.contextvars.unbind_contextvars("request_id", "trace_id")
 
     async def _guarded(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:

@@ -1,45 +1,93 @@
 """How many requests, how fast, how did they end? Instruments in a registry of the app's own, so that several apps can live in one process."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from crm_events.measuring import EVERY, Section
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_http = Section("Requests", EVERY)
+_process = Section("The process", EVERY)
+
+_BY = ("method", "route", "status")
+REQUESTS = _http.counter(
+    "http_requests_total",
+    _BY,
+    "Requests answered, by route template.",
+    off="Many 5xx: look in the log for their `request_id`. Many 4xx: the problem's `type` says why.",
+)
+DURATION = _http.histogram(
+    "http_request_duration_seconds",
+    _BY,
+    "From the first byte asked to the last answered; live streams, which last until their client leaves, are left out.",
+    off="p95 above 0.3: see which of store, vault and pools is slow.",
+)
+IN_FLIGHT = _http.gauge(
+    "http_requests_in_flight",
+    [],
+    "Requests being worked on, live streams too.",
+    off="Near `http_requests_in_flight_limit`: what comes beyond is refused with 503.",
+)
+LIMIT = _http.gauge(
+    "http_requests_in_flight_limit", [], "As many are worked on at once (`MAX_IN_FLIGHT`).", off="It is a setting; it does not change by itself."
+)
+LIVE = _http.gauge(
+    "http_live_streams", [], "Live streams open now (server-sent events).", off="It falls to 0: clients come back by themselves within seconds, or cannot."
+)
+
+BUILD = _process.gauge(
+    "build_info", ["service", "version"], "1; its labels say what runs.", off="Replicas of one service show two versions long after a release."
+)
+FAILURES = _process.counter(
+    "crm_background_failures_total",
+    ["work"],
+    "Times work beside the requests ended in an error and was started again.",
+    off="It keeps growing: `background_failed` in the log names the error and the place.",
+)
+_process.given("process_cpu_seconds_total", "Processor time used.", off="Near 1 a second: the process is at its limit, start another replica.")
+_process.given("process_resident_memory_bytes", "Memory in use.", off="It grows for days: take two heap looks and compare.")
+_process.given("process_virtual_memory_bytes", "Address space in use.", off="Says little; see the resident memory.")
+_process.given(
+    "process_start_time_seconds",
+    "When the process started, in seconds since 1970.",
+    off="It changes often: the process dies; look at the end of its log.",
+)
+_process.given("process_open_fds", "Open files and connections.", off="Near `process_max_fds`: connections leak, or the limit is too low.")
+_process.given("process_max_fds", "How many may be open.", off="It is a setting of the system.")
 
 
 class HttpMetrics:
     """Rate, errors and duration by method, route template and status."""
 
     def __init__(self, registry: CollectorRegistry, service: str) -> None:
-        self.requests = Counter("http_requests_total", "Requests answered.", ["method", "route", "status"], registry=registry)
-        self.duration = Histogram(
-            "http_request_duration_seconds",
-            "From the first byte asked to the last answered.",
-            ["method", "route", "status"],
-            registry=registry,
-            buckets=_SECONDS,
-        )
-        self.in_flight = Gauge("http_requests_in_flight", "Requests being worked on.", registry=registry)
-        Gauge("build_info", "1; its labels say what runs.", ["service", "version"], registry=registry).labels(service, version("crm-chassis")).set(1)
+        self.requests, self.duration, self.in_flight = REQUESTS.on(registry), DURATION.on(registry), IN_FLIGHT.on(registry)
+        BUILD.on(registry).labels(service, version("crm-chassis")).set(1)
         ProcessCollector(registry=registry)
         self.now = 0
+        self._registry = registry
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def bounds(self, *, limit: int, streams: Callable[[], int]) -> None:
+        """How many requests may be worked on at once, and how many streams are open whenever somebody asks."""
+        LIMIT.on(self._registry).set(limit)
+        LIVE.on(self._registry).set_function(streams)
 
     def enters(self, by: int) -> None:
         """So many requests more (or less) are being worked on."""
         self.now += by
         self.in_flight.set(self.now)
 
-    def told(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One request has been answered."""
+    def told(self, method: str, route: str, status: int, seconds: float | None) -> None:
+        """One request has been answered; `seconds` None: it was a live stream."""
         key = (method if method in _METHODS else "other", route, status)
         if key not in self._known:
             labels = (key[0], key[1], str(key[2]))
             self._known[key] = self.requests.labels(*labels), self.duration.labels(*labels)
         count, duration = self._known[key]
         count.inc()
-        duration.observe(seconds)
+        if seconds is not None:
+            duration.observe(seconds)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # a client may invent others; a label may not

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 from crm_events.deciding import Aggregate
+from crm_events.metrics import measure_pool
 from crm_events.recovery import Recovery
 from crm_events.relay import Relay
 from crm_events.store.store import EventStore, open_store
@@ -79,7 +80,7 @@ def writer_app(
                 works["timer"] = Timer(store).run
             if settings.follow:
                 works |= {each: partial(work, app.state) for each, work in (extra_background or {}).items()}
-            async with running(works), beside(app) if beside else nullcontext({}) as made:
+            async with running(works, chassis.registry), beside(app) if beside else nullcontext({}) as made:
                 yield made
 
     return service_app(name=name, title=title, settings=settings, routers=routers, lifespan=lifespan, members=members)
@@ -105,7 +106,7 @@ async def opened(
             await check_budget(connection, wants)
         finally:
             await connection.close()
-        vault = await stack.enter_async_context(vault_of(settings))
+        vault = await stack.enter_async_context(vault_of(settings, registry))
         yield await stack.enter_async_context(
             open_store(
                 source=name,
@@ -121,13 +122,14 @@ async def opened(
 
 
 @asynccontextmanager
-async def vault_of(settings: ServiceSettings) -> AsyncIterator[Vault]:
+async def vault_of(settings: ServiceSettings, registry: CollectorRegistry) -> AsyncIterator[Vault]:
     """The vault the settings name."""
     if settings.vault_database_url is None or settings.master_key is None:
         raise CannotStart("Personal data is sealed here: set VAULT_DATABASE_URL and MASTER_KEY.")
     usual: dict[str, Any] = {"timeout": 5, "command_timeout": 5, "reset": _unchanged, "server_settings": SESSION}
     async with asyncpg.create_pool(settings.vault_database_url, min_size=1, max_size=VAULT, **usual) as pool:
-        yield LocalVault(pool, settings.master_key_bytes)
+        measure_pool(registry, "vault", pool)
+        yield LocalVault(pool, settings.master_key_bytes, registry)
 
 
 async def _unchanged(_: asyncpg.Connection) -> None:

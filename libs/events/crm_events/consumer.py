@@ -83,6 +83,7 @@ class Consumer:
         self._connect, self._effects = connect, Effects(apply, before, after, reject)
         self._standing: dict[TopicPartition, Standing] = {}
         self._trouble: dict[TopicPartition, Trouble] = {}
+        self._dealt_until: dict[TopicPartition, float] = {}  # outlives the standing, which every rebalance and lost race makes anew
         self._moved_at = self._looked_at = time.monotonic()
         self._untold: dict[TopicPartition, int] = {}
         self._telling: asyncio.Task[None] | None = None
@@ -128,7 +129,9 @@ class Consumer:
                 raise Stalled(f"{self._group}: a rebalance has not ended for {self._tempo.watchdog:.0f} s")
             return
         rows = await writer.kept({tp: self._sources[tp.topic] for tp in tps})
-        self._standing = {tp: Standing(self._sources[tp.topic], row.place, row.place) for tp, row in rows.items()}
+        known = {tp: self._dealt_until.get(tp, time.time()) for tp in rows}
+        self._standing = {tp: Standing(self._sources[tp.topic], row.place, row.place, dealt_until=known[tp]) for tp, row in rows.items()}
+        self._metrics.show_only(self._group, rows)
         for tp, row in rows.items():
             if row.broken is None:
                 self._trouble.pop(tp, None)
@@ -201,7 +204,9 @@ class Consumer:
                     continue
                 sifted = sift(standing.place, [recognise(message, standing.source) for message in messages])
                 self._count(sifted.taken, dropped=sifted.dropped, aliens=len(sifted.aliens))
-                standing.place, standing.highwater, standing.timestamp = sifted.place, log_of.highwater(tp), messages[-1].timestamp
+                standing.place, standing.highwater = sifted.place, log_of.highwater(tp)
+                if sifted.taken:
+                    standing.dealt_until = sifted.taken[-1].timestamp / 1000
                 records.extend(record for record in sifted.taken if self._wanted(record))
                 aliens.extend(sifted.aliens)
                 if sifted.gap is not None:
@@ -257,6 +262,9 @@ class Consumer:
         self._looked_at = now
         for tp, standing in self._standing.items():
             where, standing.highwater = (self._group, tp.topic, str(tp.partition)), log_of.highwater(tp) or standing.highwater
+            if not standing.lag:
+                standing.dealt_until = time.time()
+            self._dealt_until[tp] = standing.dealt_until
             self._metrics.lag.labels(*where).set(standing.lag)
             self._metrics.behind.labels(*where).set(standing.behind_seconds(time.time()))
             self._metrics.broken.labels(*where).set(tp in self._trouble)

@@ -246,12 +246,15 @@ class Recovery:
         while not stop.is_set():
             pause = POLL
             try:
-                if await closed(self._store):
+                shut = await closed(self._store)
+                self._store.metrics.closed.set(shut)
+                if shut:
                     self.trouble = "writes are closed while the restored database takes its lost tail back from Kafka"
                     taken = await take_back(self._store, topic=self._topic, bootstrap_servers=self._bootstrap)
                     log.warning("recovery.writes_open", source=self._store.source, events=taken.events)
                     if self._on_open is not None:
                         self._on_open()
+                    self._store.metrics.closed.set(0)
                 self.trouble = None
             except (Hole, Forked, asyncpg.IntegrityConstraintViolationError) as found:
                 self.trouble, pause = f"writes are closed: {found}", PAUSE

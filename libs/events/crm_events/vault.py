@@ -15,7 +15,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from prometheus_client import CollectorRegistry
 
+from crm_events.metrics import VaultMetrics
 from crm_events.refusals import Gone
 
 SESSION = {"jit": "off", "enable_seqscan": "off"}  # for the pool's connections: a plan made while there are few keys would scan many
@@ -124,8 +126,9 @@ class _Gathering(Generic[A, B]):
 class LocalVault:
     """Keys in PostgreSQL, wrapped with AES-256-GCM by `master_key` (32 bytes)."""
 
-    def __init__(self, pool: asyncpg.Pool, master_key: bytes) -> None:
+    def __init__(self, pool: asyncpg.Pool, master_key: bytes, registry: CollectorRegistry | None = None) -> None:
         self._pool, self._master = pool, AESGCM(master_key)
+        self._metrics = VaultMetrics(registry or CollectorRegistry())
         self._writing: _Gathering[UUID, Key] = _Gathering(self._make)
         self._reading: _Gathering[UUID, AESGCM] = _Gathering(self._find)
 
@@ -153,6 +156,10 @@ class LocalVault:
         return [Destroyed(row["subject"], row["key_id"], row["destroyed_at"]) for row in rows]
 
     async def _make(self, subjects: list[UUID]) -> Mapping[UUID, Key]:
+        with self._metrics.trip("writing"):
+            return await self._known_or_made(subjects)
+
+    async def _known_or_made(self, subjects: list[UUID]) -> Mapping[UUID, Key]:
         known = await self._select("subject", subjects)
         missing = sorted(set(subjects) - known.keys())  # sorted: two processes that make the same keys wait for, never deadlock, each other
         if missing:
@@ -167,7 +174,9 @@ class LocalVault:
         return {subject: key for subject, key in known.items() if key is not None}
 
     async def _find(self, key_ids: list[UUID]) -> Mapping[UUID, AESGCM]:
-        return {key_id: key.cipher for key_id, key in (await self._select("key_id", key_ids)).items() if key is not None}
+        with self._metrics.trip("reading"):
+            found = await self._select("key_id", key_ids)
+        return {key_id: key.cipher for key_id, key in found.items() if key is not None}
 
     async def _select(self, column: str, names: list[UUID]) -> dict[UUID, Key | None]:
         rows = await self._pool.fetch(f"select subject, key_id, wrapped from subject_key where {column} = any($1::uuid[])", names)

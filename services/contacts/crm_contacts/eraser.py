@@ -17,16 +17,19 @@ import structlog
 from crm_events import lease
 from crm_events.command import Command
 from crm_events.failpoints import reached
+from crm_events.metrics import LEADER
 from crm_events.store.store import EventStore
 from crm_events.vault import TTL, Vault
 
 from crm_contacts.erasure import confirm_erasure
+from crm_contacts.metrics import WAITING
 from crm_contacts.streams import CONTACTS, MERGE
 
 POLL = 0.5  # seconds between looks; one query on a partial index that is nearly always empty
 TAKE = 500
 SETTLED = timedelta(seconds=2 * TTL)  # after this no process can have the key in its cache, even one that asked just before
 LEASE = 10.0  # seconds
+TELL = 5.0  # seconds between two looks how long the oldest has waited
 AGAIN = 60.0  # seconds between two looks whether a restored vault has brought a key back; the first is made by whoever begins to lead
 
 _TO_DESTROY = "select stream_id from streams s where erasing and not exists (select 1 from destroyed_key d where d.customer_id = s.stream_id) limit $1"
@@ -38,6 +41,7 @@ _ERASED = """
 select s.stream_id, s.erasure, d.key_id from streams s left join destroyed_key d on d.customer_id = s.stream_id
 where s.erasure is not null and (s.erasure, s.stream_id) > ($1, $2) and not s.erasing order by s.erasure, s.stream_id limit $3
 """
+_OLDEST = "select coalesce(extract(epoch from clock_timestamp() - min(recorded_at)), 0)::float8 from streams where erasing"
 _NOTE = "insert into destroyed_key (customer_id, key_id) select * from unnest($1::uuid[], $2::uuid[]) on conflict (customer_id) do nothing"
 
 log = structlog.get_logger(__name__)
@@ -50,7 +54,9 @@ class Eraser:
         self._store, self._vault, self._settled = store, vault, settled
         self._owner = lease.owner_name()
         self._lease: lease.Lease | None = None
-        self._looked_at = float("-inf")
+        self._looked_at = self._told_at = float("-inf")
+        self._leader = LEADER.on(store.metrics.registry).labels("eraser")
+        self._oldest = WAITING.on(store.metrics.registry)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A database or vault that is away is waited for; the rows keep what is to be done."""
@@ -58,10 +64,12 @@ class Eraser:
             try:
                 if await self._leads():
                     await self.tick()
+                    await self._tell()
                     if time.monotonic() - self._looked_at > AGAIN:
                         await self.again()
                         self._looked_at = time.monotonic()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                self._leader.set(0)
                 log.warning("erasures wait", error=type(error).__name__)
             await _wait(stop, POLL)
 
@@ -106,10 +114,18 @@ class Eraser:
         await self._store.pool.execute(_NOTE, [each.subject for each in destroyed], [each.key_id for each in destroyed])
         reached("eraser.noted")
 
+    async def _tell(self) -> None:
+        if time.monotonic() - self._told_at > TELL:
+            self._oldest.set(await self._store.pool.fetchval(_OLDEST))
+            self._told_at = time.monotonic()
+
     async def _leads(self) -> bool:
         async with self._store.pool.acquire() as connection:
             if self._lease is None or not await lease.renew(connection, self._lease, seconds=LEASE):
                 self._lease = await lease.acquire(connection, "eraser", self._owner, seconds=LEASE)
+        self._leader.set(self._lease is not None)
+        if self._lease is None:
+            self._oldest.set(0)
         return self._lease is not None
 
 

@@ -9,6 +9,7 @@ import asyncpg
 from crm_chassis.background import running
 from crm_chassis.chassis import Chassis
 from crm_chassis.writer import writer_app
+from crm_events.metrics import measure_pool
 from crm_events.refusals import Unavailable
 from crm_events.store.store import EventStore
 from fastapi import FastAPI
@@ -19,6 +20,8 @@ from crm_reporting.audit import Audit
 from crm_reporting.clusters import members, roots
 from crm_reporting.connecting import PATIENCE, PLANNER
 from crm_reporting.inputs import AGGREGATES
+from crm_reporting.metrics import AUDIT, WAITING
+from crm_reporting.overseeing import Overseer
 from crm_reporting.own_process import OwnProcesses
 from crm_reporting.projector_process import GROUP
 from crm_reporting.reading import Reader
@@ -59,7 +62,12 @@ async def _reads(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         reader, applied, audit = Reader(near, scores), Applied(settings.database_url, GROUP), Audit(near)
         chassis.health.add("view", lambda: _built(reader))
         chassis.health.add("applied", lambda: _listens(applied))
-        async with running({"applied": applied.run, "audit": audit.run}):
+        for name, pool in (("views", near), ("figures", wide)):
+            measure_pool(chassis.registry, name, pool)
+        AUDIT.on(chassis.registry).set_function(lambda: audit.waiting)
+        WAITING.on(chassis.registry).set_function(lambda: applied.waiting)
+        overseer = Overseer(wide, processes, chassis.registry, hours=settings.reconcile_hours)
+        async with running({"applied": applied.run, "audit": audit.run, "overseer": overseer.run}, chassis.registry):
             try:
                 yield {"reader": reader, "applied": applied, "audit": audit, "wide": wide, "processes": processes}
             finally:

@@ -29,6 +29,11 @@ class Audit:
             raise asyncpg.InterfaceError("the audit cannot be written")
         self._rows.append((actor, customer_id, operation, request_id, opened))
 
+    @property
+    def waiting(self) -> int:
+        """Rows not written yet."""
+        return len(self._rows)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Write what was gathered until `stop`, and the rest then."""
         while not stop.is_set():

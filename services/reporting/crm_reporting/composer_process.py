@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import structlog
 from crm_events.lease import acquire, owner_name, release, renew
+from crm_events.metrics import measure_pool
 from crm_events.topics import declare
 from crm_events.vault import SESSION, LocalVault
 from prometheus_client import CollectorRegistry
@@ -28,6 +29,7 @@ COMPOSED = "composed"  # the channel that wakes list readers and the publisher
 POLL = 0.25  # seconds; the guarantee behind the channels
 LEASE = 15.0  # seconds the feed is ours without renewal
 RETIRE_EVERY = 600.0
+MEASURE_EVERY = 1.0  # seconds, while there is work; and whenever there is none
 LOOK_EVERY = 60.0  # seconds between two looks whether the feed's topic still has what it was told
 
 
@@ -35,7 +37,7 @@ class ComposerProcess:
     """One composer: three loops, each on its own connection; one that fails starts again by itself (see `run_all`)."""
 
     def __init__(self, settings: ReportingSettings, registry: CollectorRegistry) -> None:
-        self._settings, self._metrics = settings, ComposerMetrics(registry)
+        self._settings, self._registry, self._metrics = settings, registry, ComposerMetrics(registry)
         self._owner = owner_name()
 
     def works(self) -> Mapping[str, Callable[[asyncio.Event], Awaitable[None]]]:
@@ -47,16 +49,17 @@ class ComposerProcess:
 
     async def compose(self, stop: asyncio.Event) -> None:
         """Compose whoever the journal names, as it grows."""
-        retired_at = 0.0
+        retired_at = measured_at = 0.0
         async with self._connected(APPLIED, SWITCHED) as (connection, woken):
             while not stop.is_set():
                 build = await builds.mine(connection, "active", "ready", "draining")
                 done = await compose_next(connection, build.name) if build else 0
+                if build and (not done or time.monotonic() - measured_at > MEASURE_EVERY):
+                    measured_at = time.monotonic()
+                    await self._measure(connection, build.name)
                 if done:
                     await connection.execute(f"notify {COMPOSED}")
                     continue
-                if build:
-                    await self._measure(connection, build.name)
                 if time.monotonic() - retired_at > RETIRE_EVERY:
                     retired_at = time.monotonic()
                     await retire_old(connection)
@@ -74,6 +77,7 @@ class ComposerProcess:
                 return
             publisher = FeedPublisher(self._settings.kafka_bootstrap_servers, public_url=self._settings.url)
             looked = 0.0
+            self._metrics.leader.set(1)
             try:
                 await declare(self._settings.kafka_bootstrap_servers, "reporting")
                 await publisher.start()
@@ -88,6 +92,7 @@ class ComposerProcess:
                         self._metrics.unpublished.set(await connection.fetchval("select count(*) from feed where pending"))
                         await _next(stop, woken)
             finally:
+                self._metrics.leader.set(0)
                 try:
                     await publisher.close()
                 finally:
@@ -101,7 +106,8 @@ class ComposerProcess:
             asyncpg.create_pool(self._settings.vault_database_url, min_size=0, max_size=2, timeout=5, command_timeout=5, server_settings=SESSION) as pool,
             self._connected(APPLIED) as (connection, woken),
         ):
-            vault = LocalVault(pool, self._settings.master_key_bytes)
+            measure_pool(self._registry, "vault", pool)
+            vault = LocalVault(pool, self._settings.master_key_bytes, self._registry)
             while not stop.is_set():
                 if not await index_next(connection, vault, key):
                     await _next(stop, woken)

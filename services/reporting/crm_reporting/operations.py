@@ -84,7 +84,7 @@ def _process(name: str, works: Callable[[ReportingSettings, Chassis], Works]) ->
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
-        async with running(works(settings, app.state.chassis)):
+        async with running(works(settings, app.state.chassis), app.state.chassis.registry):
             yield {}
 
     app = service_app(name=f"reporting-{name}", title=f"reporting {name}", settings=settings, routers=[], lifespan=lifespan)

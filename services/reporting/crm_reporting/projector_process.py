@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -47,7 +46,6 @@ class ProjectorProcess:
         self._metrics = ProjectorMetrics(registry)
         self._side: asyncpg.Connection[asyncpg.Record] | None = None
         self._collected = self._analyzed = 0
-        self._counted_at = 0.0
         self.waiting_for: str | None = "start"
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -129,9 +127,6 @@ class ProjectorProcess:
             self._analyzed = due
             await side.execute("analyze journal")
             await analyze(side, projector.build)
-        if time.monotonic() - self._counted_at > 5:
-            self._counted_at = time.monotonic()
-            self._metrics.parked.set(await side.fetchval(f"select count(*) from {projector.build}.parked"))
 
     async def _beside(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._side is None or self._side.is_closed():

@@ -10,6 +10,7 @@ class ReportingSettings(ServiceSettings):
     port: int = 8004
     metrics_port: int = Field(default=9004, description="where projector and composer answer /healthz, /readyz and /metrics")
     instance: str | None = Field(default=None, description="a stable name of this projector process: a restart then disturbs no other one")
+    reconcile_hours: float = Field(default=24, ge=0, le=8760, description="store, topic and journal are compared as often as this; 0 = only when asked")
     contacts_database_url: str | None = Field(default=None, description="to compare the store with topic and journal; without it, only those two are compared")
     tickets_database_url: str | None = Field(default=None, description="as above")
     loyalty_database_url: str | None = Field(default=None, description="as above")

@@ -1,29 +1,67 @@
 """What does a reader tell an operator? How far behind it is, and above all which partition stands still."""
 
+from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from aiokafka import TopicPartition
+from prometheus_client import CollectorRegistry
 
-_MADE: "WeakKeyDictionary[CollectorRegistry, ConsumerMetrics]" = WeakKeyDictionary()
+from crm_events.measuring import Section
+
+_of = Section("Readers of topics", ("tickets", "loyalty", "projector"))
+_WHERE = ("group", "topic", "partition")
+
+LAG = _of.gauge("crm_consumer_lag_records", _WHERE, "Records in the log that are not dealt with yet.", off="It grows: see `crm_consumer_behind_seconds`.")
+BEHIND = _of.gauge(
+    "crm_consumer_behind_seconds",
+    _WHERE,
+    "How long the oldest record not dealt with can have waited in the log; 0 when none waits.",
+    off="Above 30: the reader is too slow, or stands still (`crm_consumer_partition_broken`), or its database is away (`crm_consumer_retries_total`).",
+)
+BROKEN = _of.gauge(
+    "crm_consumer_partition_broken",
+    _WHERE,
+    "1: the partition stands still; events are missing, or one cannot be applied.",
+    off="`offsets.broken` and `GET /v1/operations/projection` say why. It is tried again by itself, ever more seldom; a restart tries at once.",
+)
+RECORDS = _of.counter(
+    "crm_consumer_records_total",
+    ["group", "outcome"],
+    "Records by outcome: taken, dropped (seen before), alien (not of ours), unwanted (of a type not followed), rejected (parked).",
+    off="`alien` grows: somebody else writes to the topic, see the table `aliens`. `rejected` grows: see `crm_reporting_parked`.",
+)
+SEARCHES = _of.counter(
+    "crm_consumer_searches_total", ["group"], "Times a log was searched from its start for what follows.", off="It keeps growing: the broker lost records."
+)
+RETRIES = _of.counter(
+    "crm_consumer_retries_total", ["group"], "Batches tried again because the database was away.", off="It keeps growing: look at the database."
+)
+FRESH_STARTS = _of.counter(
+    "crm_consumer_fresh_starts_total",
+    ["group"],
+    "Times all was read again from the database: rebalances, lost races, stopped partitions.",
+    off="It grows all the time: processes of one group come and go, or two have one `INSTANCE`.",
+)
 
 
 class ConsumerMetrics:
     """The instruments of all readers in one registry, by group, topic and partition."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def gauge(name: str, text: str) -> Gauge:
-            return Gauge(name, text, ["group", "topic", "partition"], registry=registry)
+        self.lag, self.behind, self.broken = LAG.on(registry), BEHIND.on(registry), BROKEN.on(registry)
+        self.records, self.searches, self.retries = RECORDS.on(registry), SEARCHES.on(registry), RETRIES.on(registry)
+        self.fresh_starts = FRESH_STARTS.on(registry)
+        self._shown: dict[str, frozenset[TopicPartition]] = {}
 
-        def counter(name: str, text: str, *more: str) -> Counter:
-            return Counter(name, text, ["group", *more], registry=registry)
+    def show_only(self, group: str, partitions: Iterable[TopicPartition]) -> None:
+        """Forget those that another process reads by now: their last values would be told for ever."""
+        before, self._shown[group] = self._shown.get(group, frozenset()), frozenset(partitions)
+        for tp in before - self._shown[group]:
+            for gauge in (self.lag, self.behind, self.broken):
+                gauge.remove(group, tp.topic, str(tp.partition))
 
-        self.lag = gauge("crm_consumer_lag_records", "Records in the log that are not dealt with yet.")
-        self.behind = gauge("crm_consumer_behind_seconds", "How long ago the last record dealt with was appended; 0 when nothing waits.")
-        self.broken = gauge("crm_consumer_partition_broken", "1: the partition stands still; events are missing, or one cannot be applied.")
-        self.records = counter("crm_consumer_records_total", "Records by outcome: taken, dropped, alien, unwanted, rejected.", "outcome")
-        self.searches = counter("crm_consumer_searches_total", "Times a log was searched from its start for what follows.")
-        self.retries = counter("crm_consumer_retries_total", "Batches tried again because the database was away.")
-        self.fresh_starts = counter("crm_consumer_fresh_starts_total", "Times all was read again from the database: rebalances, lost races, stopped ones.")
+
+_MADE: "WeakKeyDictionary[CollectorRegistry, ConsumerMetrics]" = WeakKeyDictionary()
 
 
 def metrics_in(registry: CollectorRegistry) -> ConsumerMetrics:

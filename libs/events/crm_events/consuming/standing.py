@@ -22,7 +22,7 @@ class Standing:
     place: Place
     written: Place
     halted: bool = False
-    timestamp: int = 0  # milliseconds: when the last record dealt with was appended
+    dealt_until: float = 0.0  # seconds since 1970: all that was appended until then is dealt with
     highwater: int | None = field(default=None)
 
     @property
@@ -35,8 +35,8 @@ class Standing:
         return 0 if self.highwater is None else max(0, self.highwater - self.place.next)
 
     def behind_seconds(self, now: float) -> float:
-        """How long ago the last record dealt with was appended, while more wait; `now` in seconds since 1970."""
-        return max(0.0, now - self.timestamp / 1000) if self.lag and self.timestamp else 0.0
+        """How long the oldest record that waits can have waited, 0 = none does; `now` in seconds since 1970."""
+        return max(0.0, now - self.dealt_until) if self.lag else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,18 +177,18 @@ class Appender:
                     if not each[1].done():
                         each[1].set_exception(alone)
             return
-        stored, outcomes = 0, Counter[str]()
+        stored, outcomes = Counter[str](), Counter[str]()
         for (command, answer), row in zip(batch, rows, strict=True):
             appended = Appended(*row)
             outcomes[appended.outcome] += 1
             if appended.outcome == "accepted":
-                stored += len(command.events)
+                stored.update(event.type for event in command.events)
             if not answer.done():  # the client may have hung up; its command is stored all the same
                 answer.set_result(appended)
         for outcome, count in outcomes.items():
             self._metrics.outcomes.labels(outcome).inc(count)
         self._metrics.batch.observe(len(batch))
-        self._metrics.events.inc(stored)
+        self._metrics.stored(stored)
         if stored and self._on_commit is not None:
             self._on_commit()
 

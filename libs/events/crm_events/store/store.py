@@ -16,6 +16,7 @@ from crm_events import token
 from crm_events.command import Command
 from crm_events.deciding import Aggregate, Fact, Happened
 from crm_events.event import Event, milliseconds
+from crm_events.metrics import measure_pool
 from crm_events.refusals import AlreadyExists, KeptMoving, KeyReused, NotFound, Taken, Unavailable, VersionConflict
 from crm_events.sealing import open_tree, sealed_key_ids
 from crm_events.store.append import CLOSED, Append, Appended, Appender, HashedClaim, Part
@@ -328,6 +329,7 @@ async def open_store(
             asyncpg.create_pool(database_url, min_size=1, max_size=readers, reset=_keep_settings, command_timeout=10, server_settings=PLANNER)
         )
         metrics = StoreMetrics(registry or CollectorRegistry())
+        measure_pool(metrics.registry, "store", pool)
 
         async def connect() -> asyncpg.Connection:
             return await asyncpg.connect(database_url, timeout=5, server_settings=PLANNER | {"lock_timeout": "5s", "statement_timeout": "8s"} | GENERIC)

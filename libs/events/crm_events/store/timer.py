@@ -61,11 +61,17 @@ class Timer:
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 self._lease = None
                 log.warning("timer waits for the database", error=type(error).__name__)
+            self._tell()
             if worked < TAKE:
                 await _wait(stop, POLL)
         if self._lease is not None:
             async with self._store.pool.acquire() as connection:
                 await release(connection, self._lease)
+
+    def _tell(self) -> None:
+        self._store.metrics.timer_leads.set(self.leads)
+        if not self.leads:
+            self._store.metrics.overdue.set(0)  # the leader tells
 
     async def _hold(self) -> None:
         async with self._store.pool.acquire() as connection:

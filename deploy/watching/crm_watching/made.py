@@ -1,0 +1,12 @@
+"""Which files are made from the code, and what is in them?"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from crm_watching.page import page
+from crm_watching.places import DOCS
+
+
+def made() -> Mapping[Path, str]:
+    """Each file with its content, as the code has it now."""
+    return {DOCS / "metrics.md": page()}

@@ -54,6 +54,7 @@ class Consumer:
     `before(records)` runs ahead of the transaction, again on every retry; `after()` follows each commit. `reject(connection, record, error)` parks a
     record that cannot be applied; without it, its partition stops there. `types` None: every type is applied (exhaustive); else others are skipped
     and counted (selective). `instance`: a stable process name for static membership. `share` False: read every partition, without a group.
+    `held`: the sources to leave alone just now, asked between batches; their partitions stand still, and go on where they stood.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Consumer:
         after: Callable[[], Awaitable[None]] | None = None,
         reject: Reject | None = None,
         types: Collection[str] | None = None,
+        held: Callable[[], Collection[str]] = tuple,
         batch: int = 2_000,
         share: bool = True,
         instance: str | None = None,
@@ -78,7 +80,7 @@ class Consumer:
         self._sources = dict(topics) if isinstance(topics, Mapping) else {topic: written_by[topic] for topic in topics}
         self._group, self._bootstrap, self._share, self._instance = group, bootstrap_servers, share, instance
         self._types = None if types is None else frozenset(name.encode() for name in types)
-        self._batch, self._tempo = batch, tempo or Tempo()
+        self._batch, self._tempo, self._held = batch, tempo or Tempo(), held
         self._metrics = metrics_in(registry or CollectorRegistry())
         self._connect, self._effects = connect, Effects(apply, before, after, reject)
         self._standing: dict[TopicPartition, Standing] = {}
@@ -99,7 +101,8 @@ class Consumer:
     def _status(self, tp: TopicPartition, s: Standing) -> PartitionStatus:
         trouble = self._trouble.get(tp)
         behind = s.behind_seconds(time.time())
-        return PartitionStatus(tp.topic, tp.partition, s.source, s.place.next, s.place.last, s.highwater, s.lag, behind, trouble.reason if trouble else None)
+        reason = trouble.reason if trouble else None
+        return PartitionStatus(tp.topic, tp.partition, s.source, s.place.next, s.place.last, s.highwater, s.lag, behind, reason, s.held)
 
     async def _work(self, stop: asyncio.Event) -> None:
         pause = 0.25
@@ -150,7 +153,8 @@ class Consumer:
 
     def _start(self, log_of: Subscription, tp: TopicPartition) -> None:
         trouble, standing = self._trouble.get(tp), self._standing[tp]
-        standing.halted = trouble is not None and trouble.again_at > time.monotonic()
+        standing.held = standing.source in self._held()
+        standing.halted = standing.held or (trouble is not None and trouble.again_at > time.monotonic())
         standing.place = standing.written
         if standing.halted:
             log_of.halt(tp)
@@ -167,6 +171,7 @@ class Consumer:
                 self._tell(log_of)
                 writing = None if batch is None else asyncio.create_task(self._written(writer, batch))
                 self._try_again(log_of)
+                self._hold(log_of)
                 await self._watch(log_of)
         except asyncio.CancelledError:
             if writing is not None:
@@ -241,7 +246,14 @@ class Consumer:
 
     def _try_again(self, log_of: Subscription) -> None:
         for tp, trouble in self._trouble.items():
-            if tp in self._standing and self._standing[tp].halted and trouble.again_at <= time.monotonic():
+            if tp in self._standing and self._standing[tp].halted and not self._standing[tp].held and trouble.again_at <= time.monotonic():
+                self._start(log_of, tp)
+
+    def _hold(self, log_of: Subscription) -> None:
+        """Stop before what is held from now on, after all that was read of it; go on with what no longer is."""
+        held = self._held()
+        for tp, standing in self._standing.items():
+            if standing.held != (standing.source in held):
                 self._start(log_of, tp)
 
     def _tell(self, log_of: Subscription) -> None:
@@ -260,8 +272,9 @@ class Consumer:
         if now - self._looked_at < 1.0:
             return
         self._looked_at = now
+        ends = await log_of.ends([tp for tp, standing in self._standing.items() if standing.held])  # what nothing is fetched of says nothing of its end
         for tp, standing in self._standing.items():
-            where, standing.highwater = (self._group, tp.topic, str(tp.partition)), log_of.highwater(tp) or standing.highwater
+            where, standing.highwater = (self._group, tp.topic, str(tp.partition)), ends.get(tp) or log_of.highwater(tp) or standing.highwater
             if not standing.lag:
                 standing.dealt_until = time.time()
             self._dealt_until[tp] = standing.dealt_until

@@ -143,11 +143,12 @@ class ScoresPart(Shape):
 
 
 class FreshnessPart(Shape):
-    """The last event of a source that is in this view."""
+    """The last event of a source that is in this view. `parked`: later ones of this customer wait for an operator; `paused`: those of everybody do."""
 
     position: int
     recorded_at: Instant | None
     parked: bool
+    paused: bool
 
 
 class CustomerView(Shape):

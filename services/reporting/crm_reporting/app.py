@@ -14,7 +14,8 @@ from crm_events.refusals import Unavailable
 from crm_events.store.store import EventStore
 from fastapi import FastAPI
 
-from crm_reporting import builds, customers_api, inputs_api, kpis_api, listing_api, operations_api, parked_api, stream_api, trail_api
+from crm_reporting import builds, customers_api, inputs_api, kpis_api, listing_api, operations_api, parked_api, pausing_api, status_api, stream_api, trail_api
+from crm_reporting.ailing import Looker
 from crm_reporting.applied import Applied
 from crm_reporting.audit import Audit
 from crm_reporting.clusters import members, roots
@@ -33,7 +34,9 @@ WIDE_SECONDS = 30.0
 # A figure's best plan depends on its period; and a drain, which runs here, must not hold a customer's lock in a frozen process.
 WIDELY = {"jit": "off", "plan_cache_mode": "force_custom_plan", **PATIENCE}
 
-ROUTERS = tuple(each.router for each in (listing_api, stream_api, customers_api, kpis_api, inputs_api, operations_api, parked_api, trail_api))
+ROUTERS = tuple(
+    each.router for each in (listing_api, stream_api, customers_api, kpis_api, inputs_api, operations_api, parked_api, pausing_api, status_api, trail_api)
+)
 
 
 def reporting_app(settings: ReportingSettings) -> FastAPI:
@@ -62,6 +65,7 @@ async def _reads(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         reader, applied, audit = Reader(near, scores), Applied(settings.database_url, GROUP), Audit(near)
         chassis.health.add("view", lambda: _built(reader))
         chassis.health.add("applied", lambda: _listens(applied))
+        Looker(reader).add_to(chassis.health)
         for name, pool in (("views", near), ("figures", wide)):
             measure_pool(chassis.registry, name, pool)
         AUDIT.on(chassis.registry).set_function(lambda: audit.waiting)

@@ -1,6 +1,6 @@
 """How does every event get an id in commit order? Drawn under a lock that is held through commit: whoever follows by id misses nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import orjson
 from crm_events.consuming.record import Record
@@ -31,6 +31,11 @@ COLUMNS = (
     "traceparent",
     "payload",
 )
+
+
+_STANDS = """
+select (select build from builds where state = 'active') as active, array(select source from paused where source = any($1::text[])) as paused
+"""
 
 
 class Gap(Exception):
@@ -78,16 +83,18 @@ def _kept(value: bytes) -> str:
         return orjson.dumps(value.decode(errors="replace")).decode()
 
 
-async def append(connection: Connection, lines: Sequence[str], build: str | None) -> int:
+async def append(connection: Connection, lines: Sequence[str], build: str | None, sources: Collection[str] = ()) -> int:
     """Append lines of `journal_line`; the last id. The transaction's last statements: the lock stops every other projector.
 
-    Raises Gap when a row is missing, and Switched when another build than `build` has become active meanwhile (its switch folded the journal to its end, so
-    what is appended now belongs to it).
+    Raises Gap when a row is missing, Switched when another build than `build` has become active meanwhile (its switch folded the journal to its end, so
+    what is appended now belongs to it), and Paused when an operator has paused one of `sources`, those of the lines.
     """
     await connection.execute("select pg_advisory_xact_lock($1)", JOURNAL_LOCK)
-    active = await connection.fetchval("select build from builds where state = 'active'")
+    active, paused = await connection.fetchrow(_STANDS, list(sources)) or (None, [])
     if build is not None and active != build:
         raise Switched(f"{build} is no longer the active build; {active} is")
+    if paused:
+        raise Paused(paused)
     last: int = await connection.fetchval("select coalesce(max(id), 0) from journal")
     written = await copy(connection, "journal", COLUMNS, [f"{last + n}\t{text}" for n, text in enumerate(lines, 1)], schema="public")
     if written != len(lines):
@@ -97,3 +104,11 @@ async def append(connection: Connection, lines: Sequence[str], build: str | None
 
 class Switched(Exception):
     """Another build has become active: read which, and begin again."""
+
+
+class Paused(Exception):
+    """An operator paused these sources: leave them alone, and begin again with the others."""
+
+    def __init__(self, sources: Sequence[str]) -> None:
+        super().__init__(f"paused: {', '.join(sources)}")
+        self.sources = frozenset(sources)

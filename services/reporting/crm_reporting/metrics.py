@@ -27,6 +27,12 @@ DELAY = _projector.histogram(
     off="Above 5: either the relay is late (`crm_relay_oldest_unpublished_seconds`) or the projector (`crm_consumer_behind_seconds`).",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300),
 )
+PAUSED = _projector.gauge(
+    "crm_reporting_paused",
+    ["source"],
+    "1: an operator paused the projection of this source.",
+    off="1 for longer than somebody meant: `GET /v1/operations/projection` says who and why; resume it.",
+)
 CURSOR = _composer.gauge(
     "crm_reporting_composer_cursor", [], "The journal id up to which customers are composed.", off="It stands below `crm_reporting_journal_id`."
 )
@@ -81,6 +87,7 @@ class ProjectorMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.applied, self.facts, self.journal, self.delay = APPLIED.on(registry), FACTS.on(registry), JOURNAL.on(registry), DELAY.on(registry)
+        self.paused = PAUSED.on(registry)
 
     def count(self, heard: Sequence[Heard]) -> None:
         """One batch, about to commit."""

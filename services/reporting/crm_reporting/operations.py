@@ -42,6 +42,7 @@ def add_operations(program: typer.Typer) -> None:
         def works(settings: ReportingSettings, chassis: Chassis) -> Works:
             process = ProjectorProcess(settings, chassis.registry)
             chassis.health.add("build", _told(lambda: process.waiting_for))
+            chassis.health.add("paused", _told(lambda: process.pauses.reason), required=False)
             return {"projector": process.run}
 
         _process("projector", works)

@@ -21,6 +21,7 @@ from crm_reporting import builds
 from crm_reporting.keyed import Outcome, once
 from crm_reporting.own_process import OwnProcesses
 from crm_reporting.parked_api import PATIENCE, ReasonBody
+from crm_reporting.pausing import paused
 from crm_reporting.progress import lag, places, rebuild_progress
 from crm_reporting.projector_process import GROUP
 from crm_reporting.reading import Reader
@@ -50,6 +51,16 @@ class PartitionLag(Resource):
     lag_seconds: float | None
     recorded_at: Instant | None
     broken: str | None
+    paused: bool
+
+
+class PausedPart(Resource):
+    """A source an operator paused: nothing of it is applied until it is resumed."""
+
+    source: str
+    reason: str
+    paused_by: str
+    paused_at: Instant
 
 
 class ProjectionAnswer(Resource):
@@ -60,6 +71,7 @@ class ProjectionAnswer(Resource):
     broken: int
     parked: int
     composer_behind: int
+    paused: list[PausedPart]
     partitions: list[PartitionLag]
 
 
@@ -98,11 +110,13 @@ async def get_projection(call: Read) -> Answer:
     async with call.state.wide.acquire(timeout=PATIENCE) as connection:
         rows = await places(connection, GROUP)
         marks = await connection.fetchval(f"select count(*) from {build}.parked")
+        held = {row["source"]: dict(row) for row in await paused(connection)}
         behind = await connection.fetchval(f"select coalesce((select max(id) from journal), 0) - (select cursor from {build}.composer)")
-    partitions = await lag(rows, settings.kafka_bootstrap_servers)
+    partitions = [each | {"paused": each["source"] in held} for each in await lag(rows, settings.kafka_bootstrap_servers)]
     known = [each["lag_events"] for each in partitions]
-    whole = {"behind": None if None in known else sum(known), "broken": sum(each["broken"] is not None for each in partitions)}
-    return await call.show({"build": build, **whole, "parked": marks, "composer_behind": max(behind, 0), "partitions": partitions})
+    whole: dict[str, Any] = {"behind": None if None in known else sum(known), "broken": sum(each["broken"] is not None for each in partitions)}
+    whole |= {"parked": marks, "composer_behind": max(behind, 0), "paused": list(held.values())}
+    return await call.show({"build": build, **whole, "partitions": partitions})
 
 
 @router.get("/v1/operations/reconciliation", **query(ReconciliationAnswer))

@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from crm_events.event import utc_text
+from crm_events.lease import Connection
 
 BROKER_SECONDS = 3.0
 
@@ -24,7 +25,7 @@ from builds b left join rebuild_range r on r.build = b.build where b.build = $1 
 """
 
 
-async def places(connection: asyncpg.Connection, consumer: str) -> list[asyncpg.Record]:
+async def places(connection: Connection, consumer: str) -> list[asyncpg.Record]:
     """How far the projection is in every partition; for `lag`."""
     return await connection.fetch(_PLACES, consumer)
 

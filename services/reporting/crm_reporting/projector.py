@@ -18,8 +18,9 @@ from crm_reporting.copying import copy, line
 from crm_reporting.documents import digest
 from crm_reporting.entry import CUSTOMER_SOURCES, Entry
 from crm_reporting.heard import Heard, heard_record
-from crm_reporting.journal import Switched, append, journal_line
+from crm_reporting.journal import Paused, Switched, append, journal_line
 from crm_reporting.metrics import ProjectorMetrics
+from crm_reporting.pausing import Pauses
 from crm_reporting.projecting import mark, project
 
 MARKS_A_MINUTE = 100  # more customers parked than this: it is the code, not the customers
@@ -31,8 +32,8 @@ _INPUT = ("source", "position", "event_id", "stream_id", "kind", "name", "versio
 class Projector:
     """Writes one build, the active one, and all that the builds share. Sets `ended` when it must not go on: another build is active, or `overwhelmed`."""
 
-    def __init__(self, build: str, metrics: ProjectorMetrics, ended: asyncio.Event) -> None:
-        self.build, self._metrics = build, metrics
+    def __init__(self, build: str, metrics: ProjectorMetrics, ended: asyncio.Event, pauses: Pauses | None = None) -> None:
+        self.build, self._metrics, self._pauses = build, metrics, pauses
         self._marked: deque[float] = deque(maxlen=MARKS_A_MINUTE + 1)
         self.journalled = 0  # the last id written, also by a transaction that did not commit
         self.ended = ended
@@ -44,7 +45,7 @@ class Projector:
         self._heard = {(record.source, record.position): heard_record(record) for record in records}
 
     async def apply(self, connection: Connection, records: Sequence[Record]) -> None:
-        """One batch. Raises Moved when another build has become active; anything else makes the consumer look for the record at fault."""
+        """One batch. Raises Moved when another build has become active, or a source was paused; else the consumer looks for the record at fault."""
         heard = [self._heard.get((record.source, record.position)) or heard_record(record) for record in records]
         change = await project(connection, self.build, heard)
         await _share(connection, heard)
@@ -60,11 +61,16 @@ class Projector:
         self._note(1, 0)
 
     async def _journal(self, connection: Connection, records: Sequence[Record], heard: Sequence[Heard]) -> None:
+        lines = [journal_line(record, one) for record, one in zip(records, heard, strict=True)]
         try:
-            self.journalled = await append(connection, [journal_line(record, one) for record, one in zip(records, heard, strict=True)], self.build)
+            self.journalled = await append(connection, lines, self.build, {record.source for record in records})
         except Switched as switched:
             self.ended.set()
             raise Moved(str(switched)) from switched
+        except Paused as paused:
+            if self._pauses is not None:
+                self._pauses.met(paused.sources)
+            raise Moved(str(paused)) from paused
         self._metrics.count(heard)
 
     def _note(self, marked: int, facts: int) -> None:

@@ -18,6 +18,7 @@ from crm_reporting.connecting import BATCH, PATIENCE, PLANNER, connect
 from crm_reporting.following import follow
 from crm_reporting.metrics import ProjectorMetrics
 from crm_reporting.parking import retry_unknown
+from crm_reporting.pausing import Pauses
 from crm_reporting.projector import Projector
 from crm_reporting.rebuild import analyze
 from crm_reporting.settings import ReportingSettings
@@ -44,16 +45,19 @@ class ProjectorProcess:
         self._settings, self._registry = settings, registry
         self._topics = {topic: source for source, topic in topics.items()}
         self._metrics = ProjectorMetrics(registry)
+        self.pauses = Pauses(settings.database_url, self._metrics)
         self._side: asyncpg.Connection[asyncpg.Record] | None = None
         self._collected = self._analyzed = 0
         self.waiting_for: str | None = "start"
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. Raises Overwhelmed, the consumer's Stalled, and database errors: a supervisor starts again."""
+        looking = asyncio.create_task(self.pauses.run(stop))
         try:
             while not stop.is_set():
                 await self._turn(stop)
         finally:
+            looking.cancel()
             if self._side is not None:
                 await self._side.close()
                 self._side = None
@@ -79,7 +83,7 @@ class ProjectorProcess:
     async def _read(self, build: str, stop: asyncio.Event) -> None:
         """Project from Kafka until another build becomes active."""
         ended, ending = asyncio.Event(), asyncio.Event()
-        projector = Projector(build, self._metrics, ended)
+        projector = Projector(build, self._metrics, ended, self.pauses)
 
         async def after() -> None:
             await self._after(projector)
@@ -93,6 +97,7 @@ class ProjectorProcess:
             apply=projector.apply,
             reject=projector.reject,
             after=after,
+            held=lambda: self.pauses.sources,
             batch=BATCH_EVENTS,
             instance=self._settings.instance,
             registry=self._registry,

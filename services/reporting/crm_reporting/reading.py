@@ -49,7 +49,7 @@ down(id) as (
 marks as (select array_agg(distinct p.source) as sources from {{build}}.parked p where p.customer_id in (select id from down))
 select (select id from top)::text as root, down.id::text as member, d.source, d.doc, d.upto,
     to_char(d.recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as recorded_at,
-    (select sources from marks) as parked, (select state from builds where build = '{{build}}') as state,
+    (select sources from marks) as parked, array(select source from paused) as paused, (select state from builds where build = '{{build}}') as state,
     exists (select from erased e where e.customer_id in (select id from down)) as erased,
     case when $2::timestamptz is not null then ({_TWO_WAY.format(ids="array(select id from down)", at="$2", known_at="$2")}) end as two_way
 from down left join {{build}}.document d on d.customer_id = down.id
@@ -60,6 +60,7 @@ select {JOURNAL_COLUMNS}, false as left_out from journal j
 where customer_id = any($1::uuid[]) and subject is not null and occurred_at <= $2 and recorded_at <= $3
     and not exists (select from dropped x where x.source = j.source and x.position = j.position) order by source, position
 """
+_PAUSED = "select array(select source from paused)"
 _ERASED = "select true from erased where customer_id = any($1::uuid[]) limit 1"
 _CALENDARS = "select name, version, value from reference_input where kind = 'calendar' and (name, version) in (select * from unnest($1::text[], $2::int[]))"
 
@@ -72,6 +73,7 @@ PIECE = 500  # events of the past folded between two turns of the loop: others w
 class Known:
     """A customer as read. `upto`: per source the last event's (position, recorded_at); `at`: the moment the view is of; `known_at`: what was known.
 
+    `paused`: sources of which nothing more is applied, of anybody, until an operator resumes them.
     `two_way`: the share of conversations in which both sides spoke, where it was asked for.
     `follows`: the build is not the active one, for that is of another release; it may be a moment behind.
     """
@@ -85,6 +87,7 @@ class Known:
     there: bool
     two_way: float | None = None
     follows: bool = False
+    paused: frozenset[str] = frozenset()
 
 
 class Reader:
@@ -124,7 +127,7 @@ class Reader:
             upto[row["source"]] = max(upto.get(row["source"], (0, "")), (row["upto"], row["recorded_at"]))
         cluster = compose(root, members, ((row["source"], decode(row["doc"])) for row in found))
         parked = frozenset(rows[0]["parked"] or ())
-        known = Known(build, cluster, upto, parked, now, now, bool(found), rows[0]["two_way"], rows[0]["state"] != "active")
+        known = Known(build, cluster, upto, parked, now, now, bool(found), rows[0]["two_way"], rows[0]["state"] != "active", frozenset(rows[0]["paused"]))
         return _there(known, erased=rows[0]["erased"])
 
     async def then(self, customer_id: UUID, *, as_of: datetime, known_at: datetime) -> Known:
@@ -138,6 +141,7 @@ class Reader:
         async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             root, members = await cluster_then(connection, build, str(customer_id), as_of=as_of, known_at=known_at)
             erased = await connection.fetchval(_ERASED, [str(customer_id), *members])
+            paused = await connection.fetchval(_PAUSED)
             two_way = await connection.fetchval(_TWO_WAY_THEN.format(build=build), members, as_of, known_at)
             async for heard in _pieces(connection, members, as_of, known_at):
                 change = fold(heard, documents, parked)
@@ -147,7 +151,7 @@ class Reader:
         for (source, _), one in documents.items():
             upto[source] = max(upto.get(source, (0, "")), (one.upto, one.recorded_at))
         cluster = compose(root, members, ((source, one.document) for (source, _), one in documents.items()))
-        known = Known(build, cluster, upto, frozenset(source for source, _ in parked), as_of, known_at, bool(documents), two_way)
+        known = Known(build, cluster, upto, frozenset(source for source, _ in parked), as_of, known_at, bool(documents), two_way, paused=frozenset(paused))
         return _there(known, erased=bool(erased))
 
     async def shown(self, known: Known, fields: Iterable[str]) -> dict[str, Any]:
@@ -159,7 +163,7 @@ class Reader:
         if "scores" in asked:
             sections["scores"]["rfm"] = await self._scores.of(known.build, known.cluster.documents["loyalty"], known.at, known.known_at)
         freshness = {
-            source: {"position": position, "recorded_at": recorded_at or None, "parked": source in known.parked}
+            source: {"position": position, "recorded_at": recorded_at or None, "parked": source in known.parked, "paused": source in known.paused}
             for source in SHAPES
             for position, recorded_at in [known.upto.get(source, (0, ""))]
         }

@@ -23,6 +23,7 @@ class Standing:
     written: Place
     halted: bool = False
     dealt_until: float = 0.0  # seconds since 1970: all that was appended until then is dealt with
+    held: bool = False  # an operator paused its source: it stands still until they resume it
     highwater: int | None = field(default=None)
 
     @property
@@ -41,7 +42,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """One partition for readiness pages and tests. `broken`: why it stands still, None = it does not."""
+    """One partition for readiness pages and tests. `broken`: why it stands still, None = it does not; `held`: an operator paused it."""
 
     topic: str
     partition: int
@@ -52,3 +53,4 @@ class PartitionStatus:
     lag: int
     behind_seconds: float
     broken: str | None
+    held: bool = False

@@ -123,6 +123,8 @@ class Subscription:
 
     async def ends(self, tps: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The offsets the next records will get; empty when the broker does not say."""
+        if not tps:
+            return {}
         try:
             async with asyncio.timeout(DEADLINE):
                 ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(list(tps))

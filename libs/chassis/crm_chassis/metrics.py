@@ -46,7 +46,7 @@ FAILURES = _process.counter(
     off="It keeps growing: `background_failed` in the log names the error and the place.",
 )
 _process.given("process_cpu_seconds_total", "Processor time used.", off="Near 1 a second: the process is at its limit, start another replica.")
-_process.given("process_resident_memory_bytes", "Memory in use.", off="It grows for days: take two heap looks and compare.")
+_process.given("process_resident_memory_bytes", "Memory in use.", off="It grows for days: a leak. Start the replica anew, and report what it did.")
 _process.given("process_virtual_memory_bytes", "Address space in use.", off="Says little; see the resident memory.")
 _process.given(
     "process_start_time_seconds",

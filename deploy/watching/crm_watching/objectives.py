@@ -14,13 +14,12 @@ PACES: Mapping[str, tuple[tuple[str, str, float], ...]] = {
     "ticket": (("1d", "2h", 3.0), ("3d", "6h", 1.0)),
 }
 _API = 'route=~"/v1/.*"'
-_QUICK = f'{_API},route!~"/v1/(commands|operations/.*)"'  # many commands at once, comparisons and rebuilds take their time by nature
+QUICK = f'{_API},route!~"/v1/(commands|operations/.*)"'  # many commands at once, comparisons and rebuilds take their time by nature
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """`errors`: the ratio of what was not as promised, over WINDOW; `by`: the label that tells
-    the parts that promise apart; `first`: recordings that it needs."""
+    """`errors`: the ratio of what was not as promised, over WINDOW; `by`: the label that tells who promises; `first`: recordings that it needs."""
 
     alert: str
     name: str
@@ -37,7 +36,7 @@ class Objective:
 
     def over(self, window: str) -> str:
         """The ratio of errors over this window."""
-        return self.errors.replace("WINDOW", window).replace("API", _API).replace("QUICK", _QUICK)
+        return self.errors.replace("WINDOW", window).replace("API", _API).replace("QUICK", QUICK)
 
     def recorded(self, window: str) -> str:
         """The name under which the ratio over this window is recorded."""

@@ -22,7 +22,7 @@ def files() -> Mapping[Path, str]:
     alerts = {"late": LATE, "stuck": STUCK, "lost": LOST, "slow": SLOW}
     rules: dict[str, Sequence[Mapping[str, Any]]] = {name: [_rule(each) for each in some] for name, some in alerts.items()}
     rules["numbers"] = recordings.recordings()
-    cases = {name: _cases(some) for name, some in alerts.items()}
+    cases = {name: _cases(some) for name, some in alerts.items()} | {"numbers": recordings.cases()}
     for objective in OBJECTIVES:
         budget = [each for each in BUDGETS if each.name == objective.alert]
         rules[f"objective_{objective.name}"] = [*recorded(objective), *(_rule(each) for each in budget)]

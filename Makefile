@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 NODE := deploy/node/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs import token test lint format watching lock bench chaos clean
+.PHONY: help setup demo up down status logs import token test lint format watching contract lock bench chaos clean
 
 help: ## list what can be done (this)
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -44,12 +44,13 @@ token: $(INSTALLED) ## print a development token (SCOPES="tickets:read self", CU
 test: $(INSTALLED) $(NODE) ## run every test, on a real PostgreSQL and a real Kafka of their own
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(INSTALLED) ## check style, types, layers and the compose file
+lint: $(INSTALLED) $(NODE) ## check style, types, layers, the compose file and the API's documents
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	@deploy/node/lint.sh
 
 format: $(INSTALLED) ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix --quiet . || true
@@ -57,6 +58,9 @@ format: $(INSTALLED) ## rewrite the code in the project's format
 
 watching: $(INSTALLED) ## write the page of metrics, the alert rules and the dashboards anew from the code
 	@$(BIN)/crm-watching
+
+contract: $(INSTALLED) ## write the API's documents anew from the code; names what would break a client and then refuses (ARGS=--breaks)
+	@$(BIN)/crm-contract write $(ARGS)
 
 lock: $(INSTALLED) ## resolve requirements/*.in anew into hashed locks
 	deploy/lock.sh

@@ -19,6 +19,7 @@ from crm_chassis import bulk, pages
 from crm_chassis.auth import Authenticator
 from crm_chassis.budget import CannotStart
 from crm_chassis.chassis import Chassis
+from crm_chassis.described import Described
 from crm_chassis.edge import Edge
 from crm_chassis.health import Health
 from crm_chassis.keys import Keys
@@ -41,11 +42,18 @@ Members = Callable[[State, UUID], Awaitable[set[UUID]]]
 
 
 def service_app(
-    *, name: str, title: str, settings: ServiceSettings, routers: Sequence[APIRouter], lifespan: Lifespan | None = None, members: Members | None = None
+    *,
+    name: str,
+    title: str,
+    settings: ServiceSettings,
+    routers: Sequence[APIRouter],
+    lifespan: Lifespan | None = None,
+    members: Members | None = None,
+    described: Described | None = None,
 ) -> FastAPI:
     """A service's app. `lifespan(app)` yields a mapping that is put on `app.state` while the service runs; it may add checks to `app.state.chassis.health`.
 
-    `members(state, customer_id)`: the ids merged with a customer's, for her own token.
+    `members(state, customer_id)`: the ids merged with a customer's, for her own token. `described`: what its document says besides.
     """
 
     @asynccontextmanager
@@ -91,7 +99,7 @@ def service_app(
     pages.mount(app)
     bulk.mount(app)
     _around(app, settings)
-    app.openapi = describe(app)  # type: ignore[method-assign]
+    app.openapi = describe(app, described or Described())  # type: ignore[method-assign]
     return app
 
 

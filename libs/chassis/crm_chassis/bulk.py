@@ -28,6 +28,16 @@ from crm_chassis.reading import clean, is_clean
 
 PATH, MOST, TOGETHER = "/v1/commands", 1000, 64
 NDJSON = "application/x-ndjson"
+SENT = {
+    "type": "string",
+    "title": "CommandLines",
+    "description": "A JSON object a line: `operation` (an operation id of this service that writes), `key` (its Idempotency-Key), `path`, `body`.",
+}
+ANSWERED = {
+    "type": "string",
+    "title": "CommandAnswers",
+    "description": "A JSON object a line: `key`, `status`, and `body`, `etag`, `consistency_token`, or `problem`; `replayed` where nothing happened again.",
+}
 
 
 class Line(BaseModel):
@@ -154,12 +164,13 @@ def mount(app: FastAPI) -> None:
     """Add the endpoint where the service has commands."""
     app.state.operations = operations_of(app)
     if app.state.operations:
-        lines = {"content": {NDJSON: {"schema": Line.model_json_schema()}}, "required": True}
-        told: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {}}, "description": "An answer for each line."}}
+        lines = {"content": {NDJSON: {"schema": SENT}}, "required": True}
+        told: dict[int | str, dict[str, Any]] = {200: {"content": {NDJSON: {"schema": ANSWERED}}, "description": "An answer for each line, in the same order."}}
         app.add_api_route(
             PATH,
             run_commands,
             methods=["POST"],
+            tags=["commands"],
             response_class=Response,
             openapi_extra={"requestBody": lines},
             responses=told | problems(400, 401, 413, 415, 503),

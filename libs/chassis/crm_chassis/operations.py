@@ -34,6 +34,20 @@ MATCHED = {
     "description": "Only if the resource is still at this version (its ETag).",
 }
 NONE_MATCHED = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}, "description": "304 if the resource is still at this version."}
+AWAITED = [
+    {
+        "name": "Consistency-Token",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "One a write answered, or several with commas between them: the answer shows these writes.",
+    },
+    {
+        "name": "Prefer",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "`wait=` seconds for these writes (default 2, at most 10); `handling=strict`: 503 rather than an answer without them.",
+    },
+]
 
 
 def command(model: type[BaseModel]) -> dict[str, Any]:
@@ -46,10 +60,14 @@ def command(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def query(model: Any, *, lookup: bool = False) -> dict[str, Any]:
-    """For a route that reads and answers `model`. `lookup`: a POST whose body is a question; it needs no Idempotency-Key."""
+def query(model: Any, *, lookup: bool = False, awaits: bool = False) -> dict[str, Any]:
+    """For a route that reads and answers `model`. `lookup`: a POST whose body is a question, without Idempotency-Key. `awaits`: Consistency-Tokens."""
     asked = (400, 401, 403, 404, 410, 413, 415, 422, 503) if lookup else (400, 401, 403, 404, 410, 422, 503)
-    return {"response_model": model, "responses": problems(*asked), "openapi_extra": {"parameters": [] if lookup else [NONE_MATCHED]}}
+    return {
+        "response_model": model,
+        "responses": problems(*asked),
+        "openapi_extra": {"parameters": [*([] if lookup else [NONE_MATCHED]), *(AWAITED if awaits else [])]},
+    }
 
 
 def operation_id(route: APIRoute) -> str:

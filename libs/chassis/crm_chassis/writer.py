@@ -24,6 +24,7 @@ from crm_chassis.app import service_app
 from crm_chassis.background import Work, running
 from crm_chassis.budget import CannotStart, check_budget
 from crm_chassis.chassis import Chassis
+from crm_chassis.described import Described
 from crm_chassis.settings import ServiceSettings
 
 READERS, APPENDER, RELAY, FOLLOWERS, VAULT = 8, 1, 1, 2, 4
@@ -46,6 +47,7 @@ def writer_app(
     prepare: Callable[[EventStore], Awaitable[None]] | None = None,
     beside: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]] | None = None,
     connections: int = 0,
+    described: Described | None = None,
 ) -> FastAPI:
     """A writing service's app; its store is at `app.state.store`.
 
@@ -83,7 +85,7 @@ def writer_app(
             async with running(works, chassis.registry), beside(app) if beside else nullcontext({}) as made:
                 yield made
 
-    return service_app(name=name, title=title, settings=settings, routers=routers, lifespan=lifespan, members=members)
+    return service_app(name=name, title=title, settings=settings, routers=routers, lifespan=lifespan, members=members, described=described)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from starlette.datastructures import State
 
 from crm_contacts import consents_api, contacts_api, erasures_api, identifiers_api, interactions_api, merges_api, relationships_api
 from crm_contacts.cluster import clusters
+from crm_contacts.described import DESCRIBED
 from crm_contacts.eraser import Eraser
 from crm_contacts.interaction import INTERACTIONS
 from crm_contacts.relationship import RELATIONSHIPS
@@ -28,6 +29,7 @@ def contacts_app(settings: ContactsSettings) -> FastAPI:
         name="contacts",
         title="Contacts: who the customer is, how they may be reached, and what passed between us",
         settings=settings,
+        described=DESCRIBED,
         aggregates=AGGREGATES,
         routers=ROUTERS,
         cluster=_members,

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from starlette.datastructures import State
 
 from crm_loyalty import members_api, programmes_api, redemptions_api, transactions_api
+from crm_loyalty.described import DESCRIBED
 from crm_loyalty.member import MEMBERS
 from crm_loyalty.programme import PROGRAMMES
 from crm_loyalty.settings import LoyaltySettings
@@ -32,6 +33,7 @@ def loyalty_app(settings: LoyaltySettings) -> FastAPI:
         name="loyalty",
         title="Loyalty: what customers bought, and the points they earned and spent",
         settings=settings,
+        described=DESCRIBED,
         aggregates=AGGREGATES,
         routers=ROUTERS,
         cluster=_members,

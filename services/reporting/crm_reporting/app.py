@@ -20,6 +20,7 @@ from crm_reporting.applied import Applied
 from crm_reporting.audit import Audit
 from crm_reporting.clusters import members, roots
 from crm_reporting.connecting import PATIENCE, PLANNER
+from crm_reporting.described import DESCRIBED
 from crm_reporting.inputs import AGGREGATES
 from crm_reporting.metrics import AUDIT, WAITING
 from crm_reporting.overseeing import Overseer
@@ -45,6 +46,7 @@ def reporting_app(settings: ReportingSettings) -> FastAPI:
         name="reporting",
         title="Reporting: the unified customer view",
         settings=settings,
+        described=DESCRIBED,
         aggregates=AGGREGATES,
         routers=ROUTERS,
         cluster=_cluster,

@@ -27,7 +27,7 @@ Words = Annotated[str | None, Query(max_length=2000)]
 When = Annotated[Moment | None, Query()]
 
 
-@router.get("/v1/customers/{customer_id}", **query(CustomerView))
+@router.get("/v1/customers/{customer_id}", **query(CustomerView, awaits=True))
 async def get_customer(customer_id: UUID, call: Read, fields: Words = None, as_of: When = None, known_at: When = None) -> Answer:
     """The unified view of a customer, of any id any source has an event of; `as_of`: only what had happened, `known_at`: only what was recorded."""
     call.own(customer_id)
@@ -46,7 +46,7 @@ async def get_customer(customer_id: UUID, call: Read, fields: Words = None, as_o
     )
 
 
-@router.get("/v1/customers/{customer_id}/timeline", **query(PageOf[TimelineItem]))
+@router.get("/v1/customers/{customer_id}/timeline", **query(PageOf[TimelineItem], awaits=True))
 async def get_timeline(
     customer_id: UUID,
     call: Read,

@@ -108,7 +108,7 @@ async def list_kpis(call: Read, paging: Paging) -> Answer:
     return await call.page(items, [int(KPIS[shown[-1]].number[1:])] if len(left) > paging.limit else None, paging.limit)
 
 
-@router.get("/v1/kpis/{name}", **query(FigureAnswer))
+@router.get("/v1/kpis/{name}", **query(FigureAnswer, awaits=True))
 async def get_kpi(
     name: str, call: Read, since: Since = None, until: Until = None, by: Words = None, segment: Words = None, definition_version: Version = None
 ) -> Answer:
@@ -122,7 +122,7 @@ async def get_kpi(
     return await call.show(answer, headers=fresh.headers())
 
 
-@router.get("/v1/kpis/{name}/evidence", **query(PageOf[EvidenceItem]))
+@router.get("/v1/kpis/{name}/evidence", **query(PageOf[EvidenceItem], awaits=True))
 async def get_kpi_evidence(
     name: str, call: Read, paging: Paging, since: Since = None, until: Until = None, by: Words = None, segment: Words = None, definition_version: Version = None
 ) -> Answer:

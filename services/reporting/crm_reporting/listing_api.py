@@ -51,7 +51,7 @@ class LookupBody(Body):
         return self
 
 
-@router.get("/v1/customers", **query(PageOf[SummaryItem]))
+@router.get("/v1/customers", **query(PageOf[SummaryItem], awaits=True))
 async def list_customers(
     call: Read,
     paging: Paging,
@@ -75,7 +75,7 @@ async def list_customers(
     return await _page(call, paging, wanted, sort)
 
 
-@router.post("/v1/customers/lookup", **query(PageOf[SummaryItem], lookup=True))
+@router.post("/v1/customers/lookup", **query(PageOf[SummaryItem], lookup=True, awaits=True))
 async def lookup_customers(body: LookupBody, call: Read, paging: Paging) -> Answer:
     """Who has this identifier, or a name with these words? Personal data stays out of the URL."""
     key = call.chassis.index_key

@@ -11,6 +11,7 @@ import structlog
 from crm_chassis.answer import rendered
 from crm_chassis.call import Call, caller
 from crm_chassis.openapi import problems
+from crm_chassis.operations import AWAITED
 from crm_chassis.problems import Problem
 from crm_events.refusals import Gone, NotFound, Unavailable
 from fastapi import APIRouter, Depends, Security
@@ -26,6 +27,13 @@ BATCH = 200  # events read at once
 MOST = 400  # streams a process: each holds memory and asks at every news, and counts among the requests that a process works on
 LOOK_AGAIN = 15.0  # seconds without news: look all the same, in case the clock moved the view
 LIFE = 900.0  # seconds until a stream ends and its client comes back with `Last-Event-ID`: a token that expired or was taken away is noticed then
+
+RESUMED = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
+    "description": "The `id` of the last event received: the stream goes on after it, without a gap.",
+}
 
 _AWAY = (OSError, TimeoutError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -67,7 +75,12 @@ async def _begin(customer_id: UUID, call: Read) -> AsyncIterator[Following]:
         applied.unsubscribe(subscription)
 
 
-@router.get("/v1/customers/{customer_id}/stream", response_class=EventSourceResponse, responses=problems(400, 401, 403, 404, 410, 503))
+@router.get(
+    "/v1/customers/{customer_id}/stream",
+    response_class=EventSourceResponse,
+    responses=problems(400, 401, 403, 404, 410, 422, 503),
+    openapi_extra={"parameters": [RESUMED, *AWAITED]},
+)
 async def stream_customer(following: Annotated[Following, Depends(_begin)]) -> AsyncIterable[ServerSentEvent]:
     """The customer live, as server-sent events: `event:` is `view` or an event's type, `id:` the position to resume from with `Last-Event-ID`.
 

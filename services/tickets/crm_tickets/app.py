@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 
 from crm_tickets import handling_api, messages_api, promises_api, tickets_api
+from crm_tickets.described import DESCRIBED
 from crm_tickets.desk import Desk
 from crm_tickets.policy import CALENDARS, POLICIES
 from crm_tickets.settings import TicketsSettings
@@ -26,6 +27,7 @@ def tickets_app(settings: TicketsSettings) -> FastAPI:
         name="tickets",
         title="Tickets: what customers ask and complain of, and whether they were answered in time",
         settings=settings,
+        described=DESCRIBED,
         aggregates=(desk.tickets, POLICIES, CALENDARS),
         routers=ROUTERS,
         cluster=_members,

@@ -1,0 +1,18 @@
+"""What does the contacts service's document say of it and its parts?"""
+
+from crm_chassis.described import Described
+
+DESCRIBED = Described(
+    purpose="Who the customer is, how they may be reached, and what passed between us.",
+    tags={
+        "contacts": "People and organisations: registering, describing, their owner, notes, needs and preferences.",
+        "identifiers": "What a contact is known by, in any spelling, and finding contacts by it or by name.",
+        "consents": "What a contact allowed and refused, and whether we may write to them now.",
+        "interactions": "What passed between us: calls, letters, visits.",
+        "relationships": "How contacts stand to each other: households, employers, dealers.",
+        "merges": "Two contacts that are one customer, and taking that back.",
+        "privacy": "Customers who ask to be forgotten.",
+        "commands": "Many commands in one request.",
+    },
+    package="crm_contacts",
+)

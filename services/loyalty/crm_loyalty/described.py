@@ -1,0 +1,15 @@
+"""What does the loyalty service's document say of it and its parts?"""
+
+from crm_chassis.described import Described
+
+DESCRIBED = Described(
+    purpose="What customers bought, and the points they earned and spent.",
+    tags={
+        "programmes": "What a programme gives for a purchase, how long points live, and its tiers.",
+        "members": "Accounts of customers, their points lot by lot, and corrections by hand.",
+        "transactions": "Purchases and what they earned, and goods that came back.",
+        "redemptions": "Points held, spent, and given back.",
+        "commands": "Many commands in one request.",
+    },
+    package="crm_loyalty",
+)

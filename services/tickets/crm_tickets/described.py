@@ -1,0 +1,15 @@
+"""What does the tickets service's document say of it and its parts?"""
+
+from crm_chassis.described import Described
+
+DESCRIBED = Described(
+    purpose="What customers ask and complain of, and whether they were answered in time.",
+    tags={
+        "tickets": "Opening, reading and listing tickets, with their clocks.",
+        "messages": "What was said on a ticket.",
+        "handling": "Whose a ticket is, how urgent, whom it waits for; resolving, closing, reopening, rating.",
+        "promises": "Policies that say how soon customers are answered, and the hours in which time counts.",
+        "commands": "Many commands in one request.",
+    },
+    package="crm_tickets",
+)

@@ -82,6 +82,7 @@ class Consumer:
         self._types = None if types is None else frozenset(name.encode() for name in types)
         self._batch, self._tempo, self._held = batch, tempo or Tempo(), held
         self._metrics = metrics_in(registry or CollectorRegistry())
+        self._metrics.begin(group)
         self._connect, self._effects = connect, Effects(apply, before, after, reject)
         self._standing: dict[TopicPartition, Standing] = {}
         self._trouble: dict[TopicPartition, Trouble] = {}

@@ -6,6 +6,7 @@ and a test compares it with what each running process really serves.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Generic, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -48,6 +49,13 @@ class Metric(Generic[T]):
         """What it counts in, as its name says; empty for plain numbers."""
         words = self.name.removesuffix("_total").split("_")
         return next((unit for unit in UNITS if unit == words[-1]), "")
+
+
+def from_zero(counter: Counter, *values: Sequence[str]) -> Counter:
+    """The same, with a series at 0 for every combination of its labels' values: who looks for growth would not see the very first step of a series."""
+    for labels in product(*values):
+        counter.labels(*labels)
+    return counter
 
 
 _MADE: "WeakKeyDictionary[CollectorRegistry, dict[str, Any]]" = WeakKeyDictionary()

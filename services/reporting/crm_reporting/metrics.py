@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from crm_events.measuring import Section
+from crm_events.measuring import Section, from_zero
 from crm_events.metrics import LEADER
+from crm_events.topics import SOURCES
 from prometheus_client import CollectorRegistry
 
 from crm_reporting.heard import Heard
@@ -86,7 +87,8 @@ class ProjectorMetrics:
     """Instruments of one projector; lag and broken partitions are the consumer's (`crm_consumer_…`)."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.applied, self.facts, self.journal, self.delay = APPLIED.on(registry), FACTS.on(registry), JOURNAL.on(registry), DELAY.on(registry)
+        self.applied = from_zero(APPLIED.on(registry), tuple(SOURCES))
+        self.facts, self.journal, self.delay = FACTS.on(registry), JOURNAL.on(registry), DELAY.on(registry)
         self.paused = PAUSED.on(registry)
 
     def count(self, heard: Sequence[Heard]) -> None:

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from crm_events.measuring import Section
+from crm_events.measuring import Section, from_zero
 
 _of = Section("Readers of topics", ("tickets", "loyalty", "projector"))
 _WHERE = ("group", "topic", "partition")
@@ -52,6 +52,12 @@ class ConsumerMetrics:
         self.records, self.searches, self.retries = RECORDS.on(registry), SEARCHES.on(registry), RETRIES.on(registry)
         self.fresh_starts = FRESH_STARTS.on(registry)
         self._shown: dict[str, frozenset[TopicPartition]] = {}
+
+    def begin(self, group: str) -> None:
+        """Count for this group from 0."""
+        from_zero(self.records, (group,), ("taken", "dropped", "alien", "unwanted", "rejected"))
+        for counter in (self.searches, self.retries, self.fresh_starts):
+            from_zero(counter, (group,))
 
     def show_only(self, group: str, partitions: Iterable[TopicPartition]) -> None:
         """Forget those that another process reads by now: their last values would be told for ever."""

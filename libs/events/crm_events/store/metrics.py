@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter
 
-from crm_events.measuring import APIS, Section
+from crm_events.measuring import APIS, Section, from_zero
 from crm_events.metrics import LEADER
 
 _of = Section("The store of events", APIS)
@@ -66,9 +66,11 @@ class StoreMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.outcomes, self.duration, self.batch, self.queue = OUTCOMES.on(registry), DURATION.on(registry), BATCH.on(registry), QUEUE.on(registry)
+        self.outcomes = from_zero(OUTCOMES.on(registry), ("accepted", "duplicate", "reused", "conflict", "taken", "retry"))
+        self.duration, self.batch, self.queue = DURATION.on(registry), BATCH.on(registry), QUEUE.on(registry)
         self.refolds, self.closed = REFOLDS.on(registry), CLOSED.on(registry)
-        self.overdue, self.advanced, self.timer_leads = OVERDUE.on(registry), ADVANCED.on(registry), LEADER.on(registry).labels("timer")
+        self.advanced = from_zero(ADVANCED.on(registry), ("advanced", "nothing", "failed"))
+        self.overdue, self.timer_leads = OVERDUE.on(registry), LEADER.on(registry).labels("timer")
         self._events, self._of_type = EVENTS.on(registry), dict[str, Counter]()
 
     def stored(self, types: Mapping[str, int]) -> None:

@@ -19,7 +19,7 @@ QUICK = f'{_API},route!~"/v1/(commands|operations/.*)"'  # many commands at once
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """`errors`: the ratio of what was not as promised, over WINDOW; `by`: the label that tells who promises; `first`: recordings that it needs."""
+    """`errors`: the ratio of what was not as promised, over WINDOW, 0 where nothing was asked; `by`: the label of who promises; `first`: what it needs."""
 
     alert: str
     name: str
@@ -47,17 +47,19 @@ OBJECTIVES = (
     Objective(
         "AvailabilityBudgetBurns", "availability", "99.9 % of requests are answered without a fault of ours", 0.999, "process",
         '(sum by (process) (rate(http_requests_total{API,status=~"5.."}[WINDOW])) or 0 * sum by (process) (rate(http_requests_total{API}[WINDOW])))'
-        " / sum by (process) (rate(http_requests_total{API}[WINDOW]))",
+        " / (sum by (process) (rate(http_requests_total{API}[WINDOW])) > 0) or 0 * sum by (process) (rate(http_requests_total{API}[WINDOW]))",
     ),
     Objective(
         "LatencyBudgetBurns", "latency", "95 % of requests are answered within 0.3 s", 0.95, "process",
         '1 - sum by (process) (rate(http_request_duration_seconds_bucket{QUICK,le="0.3"}[WINDOW]))'
-        " / sum by (process) (rate(http_request_duration_seconds_count{QUICK}[WINDOW]))",
+        " / (sum by (process) (rate(http_request_duration_seconds_count{QUICK}[WINDOW])) > 0)"
+        " or 0 * sum by (process) (rate(http_request_duration_seconds_count{QUICK}[WINDOW]))",
     ),
     Objective(
         "ProjectionBudgetBurns", "projection", "99 % of batches are in the read model within 5 s of their oldest event", 0.99, "process",
         '1 - sum by (process) (rate(crm_reporting_projection_delay_seconds_bucket{le="5.0"}[WINDOW]))'
-        " / sum by (process) (rate(crm_reporting_projection_delay_seconds_count[WINDOW]))",
+        " / (sum by (process) (rate(crm_reporting_projection_delay_seconds_count[WINDOW])) > 0)"
+        " or 0 * sum by (process) (rate(crm_reporting_projection_delay_seconds_count[WINDOW]))",
     ),
     Objective(
         "RelayBudgetBurns", "relay", "99.9 % of the time no event has waited for Kafka for more than 10 s", 0.999, "source",

@@ -1,0 +1,66 @@
+"""What does each service's own dashboard show?"""
+
+from crm_watching import rows
+from crm_watching.board import RATE, Board, Row, a_second, graph, number, spread
+
+_PROJECTOR, _COMPOSER, _API = 'process="projector"', 'process="composer"', 'process="reporting"'
+_ALL = 'process=~"reporting|projector|composer"'
+
+
+def _of(service: str) -> str:
+    return f'process="{service}"'
+
+
+def _erasure() -> Row:
+    return Row("Forgetting customers", (
+        graph("The longest wait to be forgotten", "s", ("max(crm_erasure_oldest_seconds)", "waits"), wrong_from=600, width=24),
+    ))  # fmt: skip
+
+
+def _whole() -> Row:
+    return Row("Is the read model whole?", (
+        number("Events missing, doubled or strange", "none", "max by (source) (crm_reconciliation_difference_events)", "{{source}}",
+               wrong_from=1, width=8, unknown="not compared yet"),
+        number("Compared before", "s", "time() - max by (source) (crm_reconciliation_compared_timestamp_seconds)", "{{source}}",
+               wrong_from=129_600, width=8, unknown="not compared yet"),
+        number("Parked customers", "none", "max by (source) (crm_reporting_parked)", "{{source}}", wrong_from=1, width=8),
+        graph("The rebuild under way", "percentunit", ("min(crm_reporting_rebuild_progress_ratio)", "folded")),
+        graph("Rows of the access audit not written", "none", ("max(crm_reporting_audit_waiting_rows)", "rows"), wrong_from=5_000),
+        graph("Reads that wait for a write", "none", ("sum(crm_reporting_waiting_requests)", "reads")),
+    ))  # fmt: skip
+
+
+def _projector() -> Row:
+    return Row("The projector: from topics to journal, documents and facts", (
+        graph("From an event's being recorded to its being projected", "s", *spread("crm_reporting_projection_delay_seconds", _PROJECTOR), wrong_from=5),
+        graph("Events projected a second", "none", (a_second("crm_reporting_applied_total", _PROJECTOR, "source"), "{{source}}")),
+        graph("Fact rows written a second", "none", (f"sum(rate(crm_reporting_facts_total[{RATE}]))", "rows")),
+        number("Paused by an operator", "none", "max by (source) (crm_reporting_paused)", "{{source}}", wrong_from=1, width=24),
+    ))  # fmt: skip
+
+
+def _composer() -> Row:
+    return Row("The composer: from journal to lists and the change feed", (
+        graph("How long the oldest event waits to be composed", "s", ("max(crm_reporting_composer_age_seconds)", "waits"), wrong_from=30),
+        graph("Events journalled and not composed", "none", ("max(crm_reporting_composer_lag_events)", "events")),
+        graph("Where journal and composer stand", "none", ("max(crm_reporting_journal_id)", "journal"), ("max(crm_reporting_composer_cursor)", "composed")),
+        graph("Records sent to the change feed a second", "none", (f"sum(rate(crm_reporting_published_total[{RATE}]))", "records"), width=12),
+        graph("Customers the feed is owed", "none", ("max(crm_reporting_unpublished)", "customers"), width=12),
+    ))  # fmt: skip
+
+
+def _writer(service: str, text: str, *more: Row) -> Board:
+    where = _of(service)
+    own = (rows.requests(where), rows.store(where), rows.relay(where), rows.timer(where), *more, rows.connections(where), rows.process(where))
+    return Board(service, f"CRM {service}", text, own)
+
+
+SERVICE_BOARDS = (
+    _writer("contacts", "Who the customers are, what they allow us, and who asked to be forgotten.", _erasure()),
+    _writer("tickets", "What customers ask, and what they were promised.", rows.reader(_of("tickets"))),
+    _writer("loyalty", "What customers bought, and the points they earned.", rows.reader(_of("loyalty"))),
+    Board("reporting", "CRM reporting", "The unified view: how late it is, and whether it is whole.", (
+        _whole(), _projector(), rows.reader(_PROJECTOR), _composer(), rows.requests(_API), rows.store(_API), rows.relay(_ALL), rows.timer(_API),
+        rows.connections(_ALL), rows.process(_ALL),
+    )),
+)  # fmt: skip

@@ -113,6 +113,7 @@ def test_the_made_up_company_is_told_once(stack: dict[str, str], reporting: http
     first = imported(stack, "demo", "--customers", "14", "--seed", "77")
     assert first.returncode == 0, first.stderr
     assert all(words in first.stdout for words in ("مریم رضایی", "resolution", "gold", "marketing", "repeat_purchase_rate", "make down")), first.stdout
+    assert "store, topic and journal hold the same." in first.stdout
     urls = [word for word in first.stdout.split() if word.startswith("http")]
     assert len(urls) == 5
     assert {httpx2.get(url, headers={"Authorization": f"Bearer {stack['TOKEN']}"}).status_code for url in urls} == {200}

@@ -112,6 +112,18 @@ async def test_places_are_compared_again_when_the_last_time_is_a_day_ago(connect
     assert started.asked == asked
 
 
+async def test_places_are_compared_though_no_process_ever_lives_for_a_day(connection, pool, registry) -> None:
+    """A service that is released every morning would else never be compared."""
+    started = Started()
+    overseer = Overseer(pool, started, registry, hours=24)  # type: ignore[arg-type]
+    overseer._not_before -= 1_000  # it has run for a little while
+    async with watched(overseer):
+        async with asyncio.timeout(60):
+            while not started.asked:
+                await asyncio.sleep(0.01)
+    assert started.asked == ["reconcile"]
+
+
 async def test_two_replicas_do_not_compare_at_once(connection, pool, registry) -> None:
     started = Started()
     overseer = Overseer(pool, started, registry, hours=24)  # type: ignore[arg-type]

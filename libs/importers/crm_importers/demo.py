@@ -1,4 +1,4 @@
-"""What does a stranger see after `make demo`? The made-up company, one customer's whole story, the figures, and where to go on."""
+"""What does a stranger see after `make demo`? The made-up company, one customer's whole story, the figures, that nothing is lost, and where to go on."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ async def show(address: Address, console: Console, options: dict[str, Any], *, s
         timeline = await view.read(f"/v1/customers/{customer_id}/timeline", limit=str(NEWEST)) or {"items": []}
         console.print(drawing.customer(picture, timeline["items"]))
         console.print(drawing.figures(await _figures(view)))
+        console.print(await _whole(view), highlight=False)
     for line in _where_to_go_on(address, customer_id):
         console.print(line, highlight=False, markup=False, soft_wrap=True)  # to be copied: no frame, no breaks
     return tally
@@ -46,6 +47,16 @@ async def _figures(view: View) -> Sequence[Mapping[str, Any]]:
     listed = await view.read("/v1/kpis") or {"items": []}
     answers = await asyncio.gather(*(view.read(f"/v1/kpis/{kpi['name']}") for kpi in listed["items"]))
     return [answer for answer in answers if answer]
+
+
+async def _whole(view: View) -> str:
+    """Whether every event of every store is in Kafka and in the read model, compared at this moment."""
+    response = await view.client.get("/v1/operations/reconciliation", params={"fresh": "true"})
+    if response.status_code != 200:  # a token that does not look after the services, or millions of events
+        return "\nWhether anything is lost: `make status`, then GET /v1/operations/reconciliation."
+    told = response.json()
+    events = sum(source["journal"]["events"] for source in told["sources"] if source["journal"])
+    return f"\n{events:,} events: " + ("store, topic and journal hold the same." if told["equal"] else "store, topic and journal DIFFER.")
 
 
 def _where_to_go_on(address: Address, customer_id: str) -> list[str]:

@@ -18,6 +18,7 @@ from crm_reporting.metrics import COMPARED, DIFFERENCE, PARKED, REBUILD
 from crm_reporting.own_process import OwnProcesses
 
 LOOK = 5.0  # seconds
+FIRST = 900.0  # seconds a process leaves the others alone that start with it; not as long as between two comparisons, for it may never live so long
 AGAIN = 3600.0  # seconds after a comparison that did not come to an end
 LEASE = 3600.0  # seconds one replica may take for it
 
@@ -41,7 +42,7 @@ class Overseer:
     def __init__(self, pool: asyncpg.Pool, processes: OwnProcesses, registry: CollectorRegistry, *, hours: float) -> None:
         self._pool, self._processes, self._hours = pool, processes, hours
         self._parked, self._difference, self._compared, self._rebuild = (metric.on(registry) for metric in (PARKED, DIFFERENCE, COMPARED, REBUILD))
-        self._owner, self._not_before = owner_name(), time.monotonic() + hours * 3600
+        self._owner, self._not_before = owner_name(), time.monotonic() + min(FIRST, hours * 3600)
         self._rebuild.set(1)
 
     async def run(self, stop: asyncio.Event) -> None:

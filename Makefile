@@ -57,7 +57,7 @@ format: $(INSTALLED) ## rewrite the code in the project's format
 	$(BIN)/ruff format .
 
 watching: $(INSTALLED) ## write the page of metrics, the alert rules and the dashboards anew from the code
-	@$(BIN)/crm-watching
+	@$(BIN)/crm-watching write
 
 contract: $(INSTALLED) ## write the API's documents anew from the code; names what would break a client and then refuses (ARGS=--breaks)
 	@$(BIN)/crm-contract write $(ARGS)

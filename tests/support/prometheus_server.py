@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import yaml
 from crm_local.ports import free_port
-from crm_watching.places import PROMETHEUS
-from crm_watching.scraping import config
+from crm_watching.scraping import configured
 
 READY, TRIES = 60.0, 3  # seconds; a free port may be taken by another meanwhile
 
@@ -58,7 +56,7 @@ def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]
     program = shutil.which("prometheus")
     assert program, "prometheus is not here: install it (on Debian: apt-get install prometheus)"
     told = folder / "prometheus.yml"
-    told.write_text(yaml.safe_dump(config(targets, every="1s", rules=str(PROMETHEUS / "rules" / "*.yml"))))
+    told.write_text(configured(targets, every="1s"))
     for attempt in range(TRIES):
         address = f"127.0.0.1:{free_port()}"
         flags = [f"--config.file={told}", f"--storage.tsdb.path={folder / str(attempt)}", f"--web.listen-address={address}"]

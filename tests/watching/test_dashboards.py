@@ -21,6 +21,7 @@ from crm_watching.catalogue import described
 from crm_watching.grafana import BOARDS, told
 from crm_watching.places import GRAFANA, PROMETHEUS, ROOT
 from crm_watching.recordings import FOUR
+from crm_watching.scraping import on_this_machine
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_server import Prometheus, Refused, prometheus
@@ -38,8 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, backbone: Stack) -> Iterato
     """It has watched the stack from before the demo's work until after its comparison."""
     around = backbone.up(fresh_ports=True)
     client = sheet.write(backbone.data_dir, around.addresses, around.bootstrap, issuing.token(backbone.data_dir))
-    targets = {part.name: around.addresses.url(part.name).removeprefix("http://") for part in PARTS}
-    with prometheus(tmp_path_factory.mktemp("prometheus"), targets) as server:
+    with prometheus(tmp_path_factory.mktemp("prometheus"), on_this_machine(around.addresses)) as server:
         until(lambda: server.now('sum(up{job="crm"})') == [len(PARTS)])
         words = [f"--{name.lower().replace('_', '-')}={value}" for name, value in client.items() if name.endswith("_URL")]
         demo = [Path(sys.executable).parent / "crm-import", *words, "demo", f"--customers={CUSTOMERS}", f"--seed={SEED}"]

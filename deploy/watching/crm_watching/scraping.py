@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+from crm_local.addresses import Addresses
 from crm_local.parts import PARTS
+
+from crm_watching.places import PROMETHEUS
 
 
 def config(targets: Mapping[str, str], *, every: str = "15s", rules: str = "rules/*.yml") -> dict[str, Any]:
@@ -20,3 +24,13 @@ def config(targets: Mapping[str, str], *, every: str = "15s", rules: str = "rule
 def in_compose() -> Mapping[str, str]:
     """Where the processes answer among Docker's containers."""
     return {part.name: f"{part.name}:{part.port}" for part in PARTS}
+
+
+def on_this_machine(addresses: Addresses) -> Mapping[str, str]:
+    """Where the processes of a local stack answer."""
+    return {part.name: addresses.url(part.name).removeprefix("http://") for part in PARTS}
+
+
+def configured(targets: Mapping[str, str], *, every: str = "5s") -> str:
+    """The configuration as a file that may lie anywhere. Who looks at a stack of his own does not want to wait."""
+    return yaml.safe_dump(config(targets, every=every, rules=str(PROMETHEUS / "rules" / "*.yml")), sort_keys=False)

@@ -18,7 +18,7 @@ def pids(backbone: Stack) -> dict[str, int | None]:
 
 def test_every_process_is_up_and_ready(stack: dict[str, str], backbone: Stack) -> None:
     rows = {row.name: row.wrong for row in overview(backbone)}
-    assert rows == dict.fromkeys(("postgres", "kafka", "contacts", "tickets", "loyalty", "reporting", "projector", "composer"), ())
+    assert rows == dict.fromkeys(("postgres", "kafka", "contacts", "tickets", "loyalty", "reporting", "projector", "composer", "webhooks"), ())
     for name in ("CONTACTS_URL", "TICKETS_URL", "LOYALTY_URL", "REPORTING_URL"):
         assert httpx2.get(f"{stack[name]}/docs").status_code == 200
 

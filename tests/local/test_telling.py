@@ -31,6 +31,7 @@ def test_a_process_gets_its_own_database_and_never_the_superuser(part: Part) -> 
 def test_the_projector_cannot_open_personal_data() -> None:
     told = {part.name: environment(part, AROUND, {}) for part in PARTS}
     assert {name for name, values in told.items() if "MASTER_KEY" not in values and "VAULT_DATABASE_URL" not in values} == {"projector"}
+    assert {name for name, values in told.items() if "VAULT_DATABASE_URL" not in values} == {"projector", "webhooks"}
 
 
 def test_only_the_reporting_api_may_read_the_writers_databases() -> None:

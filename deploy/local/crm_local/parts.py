@@ -63,6 +63,7 @@ PARTS = (
     Part("reporting", "reporting", "api", 8004),
     Part("projector", "reporting", "projector", 9004, "METRICS_PORT"),
     Part("composer", "reporting", "composer", 9005, "METRICS_PORT"),
+    Part("webhooks", "reporting", "webhooks", 9006, "METRICS_PORT"),
 )
 
 # What a service does before its processes start. A read model that an older release folded is made again, compared and switched to.

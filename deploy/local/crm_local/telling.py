@@ -52,7 +52,11 @@ def environment(part: Part, around: Surroundings, outside: Mapping[str, str] = o
         "PYTHONUNBUFFERED": "1",
     }
     if part.role != "projector":  # it copies sealed text and must not be able to open it
-        told |= {"VAULT_DATABASE_URL": around.database_url(VAULT.name), "MASTER_KEY": around.ring.master_key}
+        told |= {"MASTER_KEY": around.ring.master_key}
+    if part.role not in ("projector", "webhooks"):  # it sends sealed text, and opens only what it signs with
+        told |= {"VAULT_DATABASE_URL": around.database_url(VAULT.name)}
+    if part.service == "reporting":
+        told |= {"WEBHOOK_ALLOWED_NETWORKS": '["127.0.0.0/8", "::1/128"]'}  # receivers under development run on this machine
     if part.name == "reporting":
         told |= around.reading_urls()
     return told

@@ -4,7 +4,7 @@ from crm_watching import rows
 from crm_watching.board import RATE, Board, Row, a_second, graph, number, spread
 
 _PROJECTOR, _COMPOSER, _API = 'process="projector"', 'process="composer"', 'process="reporting"'
-_ALL = 'process=~"reporting|projector|composer"'
+_ALL = 'process=~"reporting|projector|composer|webhooks"'
 
 
 def _of(service: str) -> str:
@@ -49,6 +49,15 @@ def _composer() -> Row:
     ))  # fmt: skip
 
 
+def _webhooks() -> Row:
+    return Row("Webhooks: from journal to receivers over HTTP", (
+        graph("Messages sent a second", "none", (a_second("crm_webhook_attempts_total", 'process="webhooks"', "outcome"), "{{outcome}}"), width=12),
+        graph("Deliveries that wait", "none", ("max(crm_webhook_waiting_events)", "deliveries"), width=12),
+        graph("How long the oldest has waited", "s", ("max(crm_webhook_oldest_waiting_seconds)", "waits"), wrong_from=300, width=12),
+        number("Subscriptions that are disabled", "none", "max(crm_webhook_disabled)", "disabled", wrong_from=1, width=12),
+    ))  # fmt: skip
+
+
 def _writer(service: str, text: str, *more: Row) -> Board:
     where = _of(service)
     own = (rows.requests(where), rows.store(where), rows.relay(where), rows.timer(where), *more, rows.connections(where), rows.process(where))
@@ -60,7 +69,7 @@ SERVICE_BOARDS = (
     _writer("tickets", "What customers ask, and what they were promised.", rows.reader(_of("tickets"))),
     _writer("loyalty", "What customers bought, and the points they earned.", rows.reader(_of("loyalty"))),
     Board("reporting", "CRM reporting", "The unified view: how late it is, and whether it is whole.", (
-        _whole(), _projector(), rows.reader(_PROJECTOR), _composer(), rows.requests(_API), rows.store(_API), rows.relay(_ALL), rows.timer(_API),
+        _whole(), _projector(), rows.reader(_PROJECTOR), _composer(), _webhooks(), rows.requests(_API), rows.store(_API), rows.relay(_ALL), rows.timer(_API),
         rows.connections(_ALL), rows.process(_ALL),
     )),
 )  # fmt: skip

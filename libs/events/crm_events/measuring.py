@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 T = TypeVar("T", Counter, Gauge, Histogram)
 
 APIS = ("contacts", "tickets", "loyalty", "reporting")  # the processes that answer requests, each with a store of its own
-EVERY = (*APIS, "projector", "composer")
+EVERY = (*APIS, "projector", "composer", "webhooks")
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.3, 0.5, 1, 2.5, 5, 10)  # 0.3 is what answers are promised within
 
 UNITS = ("seconds", "bytes", "events", "records", "commands", "connections", "rows", "ratio", "requests", "streams", "keys")

@@ -10,14 +10,14 @@ from prometheus_client import CollectorRegistry
 
 from crm_events.measuring import APIS, Section
 
-_leading = Section("Leaders", (*APIS, "composer"))
-_pools = Section("Pools of database connections", (*APIS, "composer"))
+_leading = Section("Leaders", (*APIS, "composer", "webhooks"))
+_pools = Section("Pools of database connections", (*APIS, "composer", "webhooks"))
 _vault = Section("The vault of keys", (*APIS, "composer"))
 
 LEADER = _leading.gauge(
     "crm_leader",
     ["work"],
-    "1 in the process that does this work now, 0 in those that stand by: relay, timer, eraser, feed.",
+    "1 in the process that does this work now, 0 in those that stand by: relay, timer, eraser, feed, webhooks.",
     off="The sum over the replicas is 0: nobody does it. Look in the log of each for `turn_failed`, `background_failed`, `waits for the database`.",
 )
 POOL_USED = _pools.gauge(

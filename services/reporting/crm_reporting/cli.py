@@ -1,4 +1,4 @@
-"""`reporting api | relay | migrate | verify | projector | composer | rebuild | reconcile | ops …`."""
+"""`reporting api | relay | migrate | verify | projector | composer | webhooks | rebuild | reconcile | ops …`."""
 
 from crm_chassis.cli import service_cli
 

@@ -1,4 +1,4 @@
-"""What can an operator do with reporting from a command line, besides `api`? `reporting projector | composer | rebuild | reconcile`."""
+"""What can an operator do with reporting from a command line, besides `api`? `reporting projector | composer | webhooks | rebuild | reconcile`."""
 
 import asyncio
 import sys
@@ -28,6 +28,7 @@ from crm_reporting.reconciling import Reconciled, reconcile
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.sharing import Helpers, usual
 from crm_reporting.switching import switch
+from crm_reporting.webhooks.process import WebhooksProcess
 
 Works = Mapping[str, Callable[[asyncio.Event], Awaitable[None]]]
 
@@ -51,6 +52,11 @@ def add_operations(program: typer.Typer) -> None:
     def composer() -> None:
         """Compose summaries, publish the change feed, fill the blind index."""
         _process("composer", lambda settings, chassis: ComposerProcess(settings, chassis.registry).works())
+
+    @program.command()
+    def webhooks() -> None:
+        """Send events to those who subscribed over HTTP."""
+        _process("webhooks", lambda settings, chassis: {"webhooks": WebhooksProcess(settings, chassis.registry).run})
 
     @program.command()
     def rebuild(

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from crm_reporting.settings import ReportingSettings
 
-_NOT_ITS = frozenset({"host", "port", "public_url", "cors_origins", "max_in_flight", "rate_limit", "instance", "metrics_port"})
+_NOT_ITS = frozenset({"host", "port", "public_url", "cors_origins", "max_in_flight", "rate_limit", "instance", "metrics_port", "webhook_allowed_networks"})
 
 log = structlog.get_logger(__name__)
 

@@ -2,78 +2,28 @@
 
 import asyncio
 import json
-import os
 import signal
-import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
-import httpx2
 import pytest
 from crm_chassis import cli
 from crm_chassis.budget import CannotStart, check_budget
 from crm_chassis.issuer import Issuer
 from crm_chassis.migrating import upgrade, upgrade_vault
+from crm_chassis.serving import GRACE
 from crm_chassis.settings import ServiceSettings, load
 from desk.living import KEY, alive, client
+from desk.program import environment_of, served, told
 from desk.service import DeskSettings, desk
 from jars import JARS
 from problem_asserts import keyed, problem
 from pydantic import ValidationError
 
-SUPPORT = str(Path(__file__).resolve().parent.parent / "support")
-
 
 @pytest.fixture
 def environment(database: str, issuer: Issuer) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), SUPPORT))),
-        "DATABASE_URL": database,
-        "VAULT_DATABASE_URL": database,
-        "MASTER_KEY": KEY,
-        "INDEX_KEY": KEY,
-        "AUTH_JWKS": str(issuer.jwks),
-        "RELAY": "false",
-    }
-
-
-async def start(environment: dict[str, str], *words: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "desk", *words, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-
-
-async def told(environment: dict[str, str], *words: str) -> tuple[int, str]:
-    """Exit code and output."""
-    process = await start(environment, *words)
-    output, _ = await asyncio.wait_for(process.communicate(), 30)
-    return process.returncode or 0, output.decode()
-
-
-@asynccontextmanager
-async def served(environment: dict[str, str], role: str = "api") -> AsyncIterator[tuple[httpx2.AsyncClient, asyncio.subprocess.Process]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = await start(environment | {"PORT": str(port)}, role)
-    try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as http:
-            async with asyncio.timeout(60):
-                while process.returncode is None:
-                    try:
-                        await http.get("/healthz")
-                        break
-                    except httpx2.ConnectError:
-                        await asyncio.sleep(0.02)
-            yield http, process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+    return environment_of(database, issuer)
 
 
 async def test_a_service_migrates_serves_and_ends_when_asked(environment: dict[str, str], issuer: Issuer) -> None:
@@ -90,9 +40,9 @@ async def test_a_service_migrates_serves_and_ends_when_asked(environment: dict[s
             lines = ticks.aiter_lines()
             assert await anext(lines) == ": begin"
             process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(cli.GRACE * 0.9):
+            async with asyncio.timeout(GRACE * 0.9):
                 assert [line async for line in lines] == [""], "the stream is ended, and ended properly"
-        output = (await asyncio.wait_for(process.communicate(), cli.GRACE * 3))[0].decode()
+        output = (await asyncio.wait_for(process.communicate(), GRACE * 3))[0].decode()
     lines = [json.loads(line) for line in output.splitlines()]
     assert process.returncode in (0, -signal.SIGTERM), output
     assert {"connection_budget", "unexpected_error"} <= {line["event"] for line in lines}

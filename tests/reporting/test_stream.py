@@ -15,8 +15,8 @@ import httpx2
 import pytest
 import uvicorn
 from contacts_client import Api, ok, problem
-from crm_chassis.cli import GRACE
 from crm_chassis.issuer import EVERYTHING, Issuer
+from crm_chassis.serving import GRACE
 from crm_events.language.contacts import ContactAbsorbed, ContactMerged, PrivacyErasureRequested
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.stream_api import BATCH

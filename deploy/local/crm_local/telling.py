@@ -12,7 +12,7 @@ from crm_local.keyring import Keyring
 from crm_local.parts import RECONCILER, VAULT, Part, service
 
 # What a person may set for all processes of the stack; anything else of the caller's environment (PORT, HOST, …) stays outside.
-FOR_ALL = ("LOG_LEVEL", "CORS_ORIGINS", "RATE_LIMIT", "MAX_IN_FLIGHT", "RELAY", "TIMER", "FOLLOW")
+FOR_ALL = ("LOG_LEVEL", "CORS_ORIGINS", "RATE_LIMIT", "MAX_IN_FLIGHT", "DRAIN_SECONDS", "RELAY", "TIMER", "FOLLOW")
 _OF_THE_MACHINE = ("PATH", "HOME", "USER", "LANG", "TMPDIR")
 
 

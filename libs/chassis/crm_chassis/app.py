@@ -106,6 +106,7 @@ def service_app(
 def _around(app: FastAPI, settings: ServiceSettings) -> None:
     """The layers, innermost first: each is added around those before it."""
     rate = Rate(settings.rate_limit) if settings.rate_limit else None
-    app.add_middleware(Edge, metrics=app.state.chassis.http, streams=app.state.chassis.streams, in_flight=settings.max_in_flight, rate=rate)
+    chassis: Chassis = app.state.chassis
+    app.add_middleware(Edge, metrics=chassis.http, streams=chassis.streams, health=chassis.health, in_flight=settings.max_in_flight, rate=rate)
     if settings.cors_origins:  # outermost: a page must be able to read problems too
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED, max_age=600)

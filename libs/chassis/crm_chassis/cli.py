@@ -4,12 +4,10 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from types import FrameType
 from typing import Annotated, Any
 
 import asyncpg
 import typer
-import uvicorn
 from aiokafka.errors import KafkaError
 from crm_events.deciding import Aggregate
 from crm_events.recovering.tail import Forked, Hole
@@ -26,41 +24,9 @@ from crm_chassis.background import running
 from crm_chassis.budget import CannotStart
 from crm_chassis.chassis import Chassis
 from crm_chassis.collecting import collect_less
+from crm_chassis.serving import serve
 from crm_chassis.settings import S, load
 from crm_chassis.writer import late, opened, relay_of
-
-GRACE = 10  # seconds for requests under way when the process is asked to end
-
-
-class _Server(uvicorn.Server):
-    """Ends event streams when asked to end, before it waits for the requests that end by themselves."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
-        app: Any = self.config.app
-        asyncio.get_running_loop().call_soon_threadsafe(app.state.chassis.streams.end)
-
-
-def serve(app: FastAPI, *, host: str, port: int) -> None:
-    """Run an app until asked to end: one worker, scaled by replicas, for metrics and caches live in the process."""
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE,
-    )
-    server = _Server(config)
-    collect_less()
-    server.run()
-    if not server.started:
-        sys.exit(3)
 
 
 def run(work: Any) -> Any:
@@ -88,7 +54,7 @@ def service_cli(name: str, *, settings: type[S], app: Callable[[S], FastAPI], ag
     def api() -> None:
         """Answer requests; by default also relay, let time pass, follow."""
         found = told()
-        serve(app(found), host=found.host, port=found.port)
+        serve(app(found), host=found.host, port=found.port, drain=found.drain_seconds)
 
     @program.command()
     def relay() -> None:

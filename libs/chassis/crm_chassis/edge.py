@@ -9,6 +9,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from crm_chassis.health import Health
 from crm_chassis.metrics import HttpMetrics
 from crm_chassis.problem_answer import answer_to
 from crm_chassis.problems import Problem
@@ -31,8 +32,8 @@ def span_of(told: str | None) -> str:
 class Edge:
     """The outermost layer, plain ASGI. `in_flight`: requests worked on at once before 503."""
 
-    def __init__(self, app: ASGIApp, metrics: HttpMetrics, streams: Streams, in_flight: int, rate: Rate | None) -> None:
-        self._app, self._metrics, self._streams, self._most, self._rate = app, metrics, streams, in_flight, rate
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics, streams: Streams, health: Health, in_flight: int, rate: Rate | None) -> None:
+        self._app, self._metrics, self._streams, self._health, self._most, self._rate = app, metrics, streams, health, in_flight, rate
         metrics.bounds(limit=in_flight, streams=lambda: len(streams))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,6 +53,8 @@ class Edge:
             if message["type"] == "http.response.start":
                 status, live = message["status"], _is_stream(message)
                 message["headers"] = [*message["headers"], *added, *scope.get("crm.limits", ())]
+                if self._health.ending:
+                    message["headers"].append((b"connection", b"close"))  # its client's next request goes to another replica
             await send(message)
 
         counted = scope["path"] not in UNCOUNTED

@@ -12,9 +12,13 @@ TIMEOUT = 1.0  # seconds a check may take: a probe that hangs tells nothing
 
 @dataclass
 class Health:
-    """The checks of one service. A check that is not `required` is told but leaves the service ready: writes go on while the broker is away."""
+    """The checks of one service. A check that is not `required` is told but leaves the service ready: writes go on while the broker is away.
+
+    `ending`: the process was asked to end; it works, but whoever balances must send nobody any more.
+    """
 
     checks: dict[str, tuple[Check, bool]] = field(default_factory=dict)
+    ending: bool = False
 
     def add(self, name: str, check: Check, *, required: bool = True) -> None:
         """Ask this too from now on."""
@@ -27,6 +31,8 @@ class Health:
             name: {"ok": reason is None, "required": required, "reason": reason}
             for (name, (_, required)), reason in zip(self.checks.items(), reasons, strict=True)
         }
+        if self.ending:
+            each["process"] = {"ok": False, "required": True, "reason": "ending"}
         return all(row["ok"] or not row["required"] for row in each.values()), each
 
 

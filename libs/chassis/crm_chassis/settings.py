@@ -38,6 +38,7 @@ class ServiceSettings(BaseSettings):
     cors_origins: tuple[str, ...] = Field(default=(), description='JSON list of origins whose pages may call the API, as ["https://desk.example"]')
     max_in_flight: int = Field(default=512, ge=1, description="requests worked on at once; above it 503 overloaded")
     rate_limit: int | None = Field(default=None, ge=1, description="requests a minute and caller; default: no limit")
+    drain_seconds: float = Field(default=0, ge=0, description="how long the API goes on serving, unready, when asked to end, so that clients go elsewhere")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("master_key", "index_key")

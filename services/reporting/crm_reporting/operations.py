@@ -12,7 +12,8 @@ from crm_chassis import logs
 from crm_chassis.app import service_app
 from crm_chassis.background import running
 from crm_chassis.chassis import Chassis
-from crm_chassis.cli import run, serve
+from crm_chassis.cli import run
+from crm_chassis.serving import serve
 from crm_chassis.settings import load
 from fastapi import FastAPI
 from typer import echo as say

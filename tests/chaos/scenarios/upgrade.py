@@ -15,6 +15,7 @@ from chaos.scenario import scenario
 
 ROOT = Path(__file__).resolve().parents[3]
 PREVIOUS = os.environ.get("CHAOS_PREVIOUS", "HEAD~1")  # the release to come from
+DRAIN = {"DRAIN_SECONDS": "2"}  # of a process that is replaced: a client that is late still gets its answer
 WRITERS = ("contacts", "tickets", "loyalty")
 
 
@@ -23,7 +24,7 @@ async def rolling_upgrade(ground: Ground) -> None:
     """From the previous commit, whose fold is made to differ, to this one: no request is refused, left without an answer, or answered by an empty view."""
     older = await asyncio.to_thread(_previous, ground.stack.data_dir / "previous")
     await _rebuilt(ground, PYTHONPATH=older)
-    await asyncio.gather(*(ground.restart(name, PYTHONPATH=older) for name in (*WRITERS, "reporting", "projector", "composer")))
+    await asyncio.gather(*(ground.restart(name, PYTHONPATH=older, **DRAIN) for name in (*WRITERS, "reporting", "projector", "composer")))
     await ground.load.more(60)
     unknown = ground.history.unknown
     async with _reading(ground):
@@ -46,7 +47,7 @@ async def _replace(ground: Ground, name: str) -> None:
         done = await ground.run(name, "migrate")
         assert done.returncode == 0, done.stderr
     its_own = ground.load.urls[name]
-    ground.load.urls[name] = await ground.beside(f"{name}-next", name, "api")
+    ground.load.urls[name] = await ground.beside(f"{name}-next", name, "api", **DRAIN)
     await ground.load.more(15)
     await ground.restart(name)
     ground.load.urls[name] = its_own

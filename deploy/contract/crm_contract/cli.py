@@ -1,13 +1,20 @@
 """`crm-contract`: writes the documents anew, and the examples in them."""
 
+import json
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
+import httpx2
 import typer
+from crm_local import issuing
+from crm_local.stack import Stack
 
 from crm_contract.breaking import breaking
 from crm_contract.documents import committed, documents, text_of
-from crm_contract.places import DOCUMENTS
+from crm_contract.places import DOCUMENTS, SERVICES, examples_file
+from crm_contract.recording import record
+from crm_contract.story import STORY
 
 app = typer.Typer(help="What the APIs promise.", add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 Folder = Annotated[Path, typer.Option(help="where the documents are")]
@@ -33,6 +40,23 @@ def compare(folder: Folder = DOCUMENTS) -> None:
     said = _said(folder)
     print(*said, sep="\n", end="\n" if said else "")
     raise typer.Exit(1 if said else 0)
+
+
+@app.command("record")
+def record_examples() -> None:
+    """Tell the story of the examples to a stack started for it, and keep what it answers for the documents to show. Then: crm-contract write."""
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder) / "stack", say=print)
+        try:
+            around = stack.up(fresh_ports=True)
+            bearer = {"Authorization": f"Bearer {issuing.token(stack.data_dir)}"}
+            clients = {name: httpx2.Client(base_url=around.addresses.url(name), headers=bearer, timeout=60) for name in SERVICES}
+            shown = record(STORY, clients, documents())
+        finally:
+            stack.down()
+    for service, examples in shown.items():
+        examples_file(service).write_text(json.dumps(examples, ensure_ascii=False, indent=1) + "\n")
+        print(f"written: {len(examples)} examples of {service}")
 
 
 def _said(folder: Path) -> list[str]:

@@ -20,10 +20,12 @@ def merged(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     for service, document in documents.items():
         own = _renamed(document, service, clashing)
         for path, item in own["paths"].items():
-            known = whole["paths"].get(path)
-            if known is not None and {key: known[key] for key in known if key != "servers"} != item:
-                raise ValueError(f"{service} answers {path} otherwise than another service: give one of them another path.")
-            whole["paths"][path] = item | {"servers": [*(known["servers"] if known else ()), _server(service)]}
+            shared = sum(path in other["paths"] for other in documents.values()) > 1
+            known, item = whole["paths"].get(path, {}), _exampled(item, service) if shared else item
+            try:
+                whole["paths"][path] = _joined(known, item) | {"servers": [*known.get("servers", ()), _server(service)]}
+            except ValueError:
+                raise ValueError(f"{service} answers {path} otherwise than another service: give one of them another path.") from None
         for kind, parts in own["components"].items():
             whole["components"].setdefault(kind, {}).update(parts)
         tags |= {tag["name"]: tag["description"] for tag in own["tags"]}
@@ -37,6 +39,29 @@ def merged(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         "x-tagGroups": [{"name": service, "tags": [tag["name"] for tag in document["tags"]]} for service, document in documents.items()],
         **whole,
     }
+
+
+def _exampled(part: Any, service: str) -> Any:
+    """With the service's name before each example's: several services show theirs in one place."""
+    if isinstance(part, list):
+        return [_exampled(each, service) for each in part]
+    if not isinstance(part, dict):
+        return part
+    names = {name: f"{service}{name[0].upper()}{name[1:]}" if "value" in each else name for name, each in part.get("examples", {}).items()}
+    more = {"examples": {names[name]: each for name, each in part["examples"].items()}} if names else {}
+    return {key: _exampled(value, service) for key, value in part.items() if key != "examples"} | more
+
+
+def _joined(known: Any, more: Any) -> Any:
+    """What both describe, with the examples of both. ValueError if they describe it differently."""
+    if not known or known == more:
+        return more
+    if isinstance(known, list) and isinstance(more, list) and len(known) == len(more):
+        return [_joined(one, other) for one, other in zip(known, more, strict=True)]
+    if not isinstance(known, dict) or not isinstance(more, dict) or {*known, "examples", "servers"} != {*more, "examples", "servers"}:
+        raise ValueError
+    examples = {"examples": known.get("examples", {}) | more.get("examples", {})} if "examples" in {*known, *more} else {}
+    return {key: _joined(known[key], more[key]) for key in more if key != "examples"} | examples
 
 
 def _server(service: str) -> dict[str, Any]:

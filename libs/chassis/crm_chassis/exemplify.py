@@ -14,9 +14,13 @@ def exemplify(document: dict[str, Any], examples: Sequence[Mapping[str, Any]]) -
             parameters[place, key].setdefault("examples", {})[name] = {"value": value}
         if shown.get("body") is not None:
             (content,) = operation["requestBody"]["content"].values()
-            content.setdefault("examples", {})[name] = {"summary": shown["summary"], "value": shown["body"]}
+            fits = shown["answer"]["status"] not in (400, 422)  # what does not fit the schema is no example of it, but of the answer
+            content.setdefault("examples" if fits else "x-refused", {})[name] = {"summary": shown["summary"], "value": shown["body"]}
+        answer = _own(document, operation, str(shown["answer"]["status"]))
+        for key, value in shown["answer"]["headers"].items():
+            answer["headers"][key].setdefault("examples", {})[name] = {"value": value}
         if shown["answer"].get("body") is not None:
-            (content,) = _own(document, operation, str(shown["answer"]["status"]))["content"].values()
+            (content,) = answer["content"].values()
             content.setdefault("examples", {})[name] = {"summary": shown["summary"], "value": shown["answer"]["body"]}
 
 
@@ -28,9 +32,16 @@ def sent(shown: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _own(document: dict[str, Any], operation: dict[str, Any], status: str) -> dict[str, Any]:
-    """The operation's answer of this status, no longer shared with others: an example is shown where it was answered."""
-    answer: dict[str, Any] = operation["responses"][status]
-    if "$ref" in answer:
-        shared = document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
-        answer = operation["responses"][status] = shared | {"content": {media: dict(content) for media, content in shared["content"].items()}}
+    """The operation's answer of this status, with all its parts no longer shared with others: an example is shown where it was answered."""
+    answer = _followed(document, operation["responses"][status])
+    answer["headers"] = {name: _followed(document, header) for name, header in answer.get("headers", {}).items()}
+    answer["content"] = {media: dict(content) for media, content in answer.get("content", {}).items()}
+    operation["responses"][status] = answer
     return answer
+
+
+def _followed(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in part:
+        return dict(part)
+    kind, name = part["$ref"].split("/")[-2:]
+    return dict(document["components"][kind][name])

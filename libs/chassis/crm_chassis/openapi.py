@@ -72,8 +72,8 @@ def describe(app: FastAPI, described: Described) -> Callable[[], dict[str, Any]]
             for path in made.get("paths", {}).values():
                 for method, operation in path.items():
                     _adjust(method, operation)
-            _drop_unused(made)
             exemplify(made, described.examples())
+            _drop_unused(made)
             app.openapi_schema = made
         return app.openapi_schema
 

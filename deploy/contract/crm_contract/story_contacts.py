@@ -1,0 +1,95 @@
+"""What do the examples tell of contacts? Maryam becomes known, is described, asked and merged; somebody else is forgotten."""
+
+from functools import partial
+from typing import Any
+
+from crm_contract.step import Step
+
+MARYAM = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c001"
+TWIN = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c002"
+SHOP = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c003"
+FORGOTTEN = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c004"
+NOBODY = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c0ff"
+CARD = "0199b0c4-5a10-7c3e-9d21-6f0a4be1d001"
+CALL = "0199b0c4-5a10-7c3e-9d21-6f0a4be1e001"
+MERGE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1f001"
+DEALER = "0199b0c4-5a10-7c3e-9d21-6f0a4be1a001"
+
+step: Any = partial(Step, "contacts")
+_HER = {"contact_id": MARYAM}
+
+CONTACTS: list[Step] = [
+    step("registerContact", "aPerson", "A customer who filled in a form; her phone in her own digits", 201, body={
+        "id": MARYAM, "kind": "person", "name": "مریم رضایی", "roles": ["buyer"], "language": "fa", "time_zone": "Asia/Tehran",
+        "identifiers": [{"kind": "phone", "value": "۰۹۱۲ ۴۴۵ ۶۶ ۷۷"}, {"kind": "email", "value": "Maryam.Rezaei@example.ir"}],
+        "source": {"system": "web", "reference": "form-81"}, "occurred_at": "2026-10-04T08:00:00Z",
+    }),
+    step("registerContact", "anOrganisation", "A shop that sells for us", 201, body={
+        "id": SHOP, "kind": "organisation", "name": "چای لاهیجان", "type": "intermediary", "occurred_at": "2026-10-04T08:30:00Z",
+    }),
+    step("registerContact", "aSecondEntry", "The same woman once more, as a colleague noted her", 201, body={
+        "id": TWIN, "kind": "person", "name": "م. رضایی", "occurred_at": "2026-10-05T10:00:00Z",
+    }),
+    step("registerContact", "thePhoneIsTaken", "The phone is hers, in whatever spelling", 409, body={
+        "kind": "person", "name": "Ali Karimi", "identifiers": [{"kind": "phone", "value": "+98 912 445 6677"}],
+    }),
+    step("registerContact", "notAKind", "A body that does not fit", 422, body={"kind": "robot", "identifiers": [{"kind": "phone"}]}),
+    step("lookupContacts", "byPhone", "Who has this number?", body={"identifier": {"kind": "phone", "value": "00989124456677"}}),
+    step("lookupContacts", "byName", "Beginnings of words, typed on an Arabic keyboard", body={"name": "مريم رضا"}),
+    step("getContact", "aPerson", "Who is this?", path=_HER),
+    step("getContact", "nobody", "An id that nobody has", 404, path={"contact_id": NOBODY}),
+    step("changeContact", "movedHouse", "A new address, and a birthday", path=_HER, body={
+        "address": "تهران، خیابان ولیعصر، پلاک ۱۲", "birthday": "1990-05-01", "occurred_at": "2026-10-05T09:00:00Z",
+    }),
+    step("addIdentifier", "aCard", "The club's card", 201, path=_HER, body={
+        "id": CARD, "kind": "loyalty_card", "value": "CLUB-20031", "occurred_at": "2026-10-05T09:05:00Z",
+    }),
+    step("verifyIdentifier", "shown", "She showed the card", path=_HER | {"identifier_id": CARD}, body={
+        "method": "shown_in_person", "occurred_at": "2026-10-05T09:06:00Z",
+    }),
+    step("removeIdentifier", "lost", "She lost it", path=_HER | {"identifier_id": CARD}),
+    step("setConsent", "granted", "She allows marketing by SMS", path=_HER | {"purpose": "marketing", "channel": "sms"}, body={
+        "status": "granted", "text_version": "2026-1", "evidence": "ticked on form 81", "occurred_at": "2026-10-04T08:00:00Z",
+    }),
+    step("checkConsent", "allowed", "May we send her an offer?", body={
+        "customer_id": MARYAM, "purpose": "marketing", "channel": "sms", "at": "2026-10-06T08:00:00Z",
+    }),
+    step("setPreferences", "evenings", "She likes to be called in the evening", path=_HER, body={
+        "channel": "phone", "language": "fa", "frequency_cap": {"count": 2, "per_days": 30},
+        "time_windows": [{"days": ["sat", "mon"], "from": "17:00", "to": "20:00", "time_zone": "Asia/Tehran"}], "occurred_at": "2026-10-05T09:10:00Z",
+    }),
+    step("assignOwner", "anAgent", "Agent 7 looks after her", path=_HER, body={"agent_id": "agent-7", "occurred_at": "2026-10-05T09:15:00Z"}),
+    step("addNote", "aNote", "To be remembered", 201, path=_HER, body={"text": "چای سبز دوست دارد", "occurred_at": "2026-10-05T09:20:00Z"}),
+    step("recordNeed", "aNeed", "What matters to her", 201, path=_HER, body={
+        "need": "fast_delivery", "weight": 80, "occurred_at": "2026-10-05T09:25:00Z",
+    }),
+    step("recordInteraction", "aCall", "She called", 201, path=_HER, body={
+        "id": CALL, "channel": "phone", "direction": "inbound", "duration_seconds": 340, "agent_id": "agent-7", "outcome": "informed",
+        "subject": "سفارش کجاست؟", "sentiment": "neutral", "occurred_at": "2026-10-06T09:00:00Z",
+    }),
+    step("listInteractions", "all", "What passed between us", path=_HER),
+    step("linkRelationship", "aDealer", "The shop sells to her", 201, path={"contact_id": SHOP}, body={
+        "id": DEALER, "kind": "serves_end_customer", "other_id": MARYAM, "occurred_at": "2026-10-06T10:00:00Z",
+    }),
+    step("listRelationships", "fromHerSide", "Seen from her side", path=_HER),
+    step("unlinkRelationship", "noLonger", "It has ended", path={"contact_id": SHOP, "relationship_id": DEALER}),
+    step("mergeContacts", "oneWoman", "The two are one", 201, body={
+        "id": MERGE, "survivor_id": MARYAM, "absorbed_id": TWIN, "reason": "same voice, same address", "occurred_at": "2026-10-07T08:00:00Z",
+    }),
+    step("mergeContacts", "already", "They are one already", 409, body={"survivor_id": MARYAM, "absorbed_id": TWIN}),
+    step("getMerge", "oneWoman", "Who was merged, and why", path={"merge_id": MERGE}),
+    step("getContact", "mergedAway", "The id that was merged away leads to the survivor", path={"contact_id": TWIN}),
+    step("reverseMerge", "twoAfterAll", "They were sisters", path={"merge_id": MERGE}, body={
+        "reason": "two sisters", "occurred_at": "2026-10-08T08:00:00Z",
+    }),
+    step("registerContact", "toBeForgotten", "Somebody who will ask to be forgotten", 201, body={
+        "id": FORGOTTEN, "kind": "person", "name": "رضا امینی", "occurred_at": "2026-10-04T11:00:00Z",
+    }),
+    step("requestErasure", "asked", "He asks to be forgotten", 201, body={"customer_id": FORGOTTEN}, moment=True),
+    step("getErasure", "howFar", "How far it is: requested, destroying, erased", path={"erasure_id": "{requestErasure.asked.id}"}, moment=True),
+    step("addNote", "gone", "Nothing can be written for him any more", 410, path={"contact_id": FORGOTTEN}, body={"text": "…"}),
+    step("runCommands", "twoLines", "Two commands, each by itself: one is done, one refused", body=(
+        f'{{"operation":"addNote","key":"note-2","path":{{"contact_id":"{MARYAM}"}},"body":{{"text":"زنگ زد","occurred_at":"2026-10-08T09:00:00Z"}}}}\n'
+        f'{{"operation":"addNote","key":"note-3","path":{{"contact_id":"{NOBODY}"}},"body":{{"text":"…"}}}}\n'
+    )),
+]  # fmt: skip

@@ -1,0 +1,63 @@
+"""What do the examples tell of loyalty? A programme, a member, tea bought and brought back, points held, spent and given back."""
+
+from functools import partial
+from typing import Any
+
+from crm_contract.step import Step
+from crm_contract.story_contacts import MARYAM, NOBODY
+
+MEMBER = "0199b0c4-5a10-7c3e-9d21-6f0a4be1aa01"
+SALE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ab01"
+CLUB, LEAF = "tea-club", "tea-club-leaf"
+_WINDOW = {"kind": "rolling", "months": 120}
+
+step: Any = partial(Step, "loyalty")
+_HER = {"member_id": MEMBER}
+_HELD = _HER | {"redemption_id": "{reserveRedemption.aCup.id}"}
+_OTHER = _HER | {"redemption_id": "{reserveRedemption.another.id}"}
+
+LOYALTY: list[Step] = [
+    step("publishProgramme", "teaClub", "A point for every euro, two for green tea", path={"name": CLUB}, body={
+        "currency": "EUR", "pending_days": 0, "expiry": {"months": None}, "point_value": {"points": 10, "amount": 5}, "valid_from": "2026-01-01T00:00:00Z",
+        "earning": [
+            {"id": "green", "when": {"categories": ["green-tea"]}, "basis": "line", "points_per": {"points": 2, "amount": 100}, "stop": True},
+            {"id": "base", "basis": "line", "points_per": {"points": 1, "amount": 100}},
+        ],
+        "tiers": [{"name": LEAF, "from_points": 0, "window": _WINDOW}, {"name": "tea-club-bloom", "from_points": 5000, "window": _WINDOW}],
+    }),
+    step("getProgramme", "teaClub", "The newest version", path={"name": CLUB}),
+    step("enrolMember", "joins", "She joins", 201, body={
+        "id": MEMBER, "customer_id": MARYAM, "programme": CLUB, "card_number": "TC-1009", "channel": "web", "occurred_at": "2026-10-12T08:00:00Z",
+    }),
+    step("enrolMember", "noSuchProgramme", "A programme that is not there", 422, body={"customer_id": MARYAM, "programme": "coffee-club"}),
+    step("getMember", "joined", "Her account", path=_HER),
+    step("listMembers", "hers", "All accounts of a customer", query={"customer_id": MARYAM}),
+    step("recordTransaction", "twoTeas", "She buys tea: prices in cents, per unit", 201, path=_HER, body={
+        "id": SALE, "document": "A-1009", "channel": "web", "discount_reason": "spring", "occurred_at": "2026-10-13T08:00:00Z",
+        "lines": [
+            {"sku": "GT-100", "category": "green-tea", "brand": "لاهیجان", "quantity": 2, "list_price": 1500, "paid_price": 1200, "unit_cost": 700},
+            {"sku": "CUP-1", "category": "cups", "quantity": 1, "list_price": 900, "paid_price": 900},
+        ],
+    }),
+    step("recordTransaction", "noLines", "A purchase has lines", 422, path=_HER, body={"document": "A-1010", "channel": "web", "lines": []}),
+    step("getTransaction", "twoTeas", "What it earned, and by which rules", path=_HER | {"transaction_id": SALE}),
+    step("listTransactions", "hers", "Her purchases", path=_HER),
+    step("recordReturn", "oneBack", "One of the teas comes back, and its points go", path=_HER, body={
+        "transaction_id": SALE, "lines": [{"line": 1, "quantity": 1}], "reason": "wrong_sort", "occurred_at": "2026-10-14T08:00:00Z",
+    }),
+    step("adjustPoints", "goodwill", "A few points for the trouble", path=_HER, body={
+        "points": 50, "reason": "goodwill", "occurred_at": "2026-10-14T09:00:00Z",
+    }),
+    step("reserveRedemption", "aCup", "Points are held for a cup", 201, path=_HER, body={"points": 30, "reward": "cup"}),
+    step("reserveRedemption", "tooMany", "More than there are", 409, path=_HER, body={"points": 100000}),
+    step("getRedemption", "held", "How it stands", path=_HELD),
+    step("confirmRedemption", "spent", "She takes the cup", path=_HELD, body={}),
+    step("reserveRedemption", "another", "Points are held once more", 201, path=_HER, body={"points": 10, "reward": "spoon"}),
+    step("cancelRedemption", "givenBack", "Not taken: the points return", path=_OTHER, body={"reason": "out_of_stock"}),
+    step("getPoints", "hers", "Where her points are, lot by lot", path=_HER),
+    step("listPointsEntries", "hers", "Every movement, the newest first", path=_HER),
+    step("getMember", "nobody", "No member of this id", 404, path={"member_id": NOBODY}),
+    step("runCommands", "oneLine", "A command as a line", body=(
+        f'{{"operation":"adjustPoints","key":"adjust-1","path":{{"member_id":"{NOBODY}"}},"body":{{"points":5,"reason":"goodwill"}}}}\n'
+    )),
+]  # fmt: skip

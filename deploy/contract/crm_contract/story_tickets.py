@@ -1,0 +1,76 @@
+"""What do the examples tell of tickets? Hours and a promise, a complaint answered in time, and questions whose answers came late or twice."""
+
+from functools import partial
+from typing import Any
+
+from crm_contract.step import Step
+from crm_contract.story_contacts import MARYAM, NOBODY
+
+LATE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b001"
+FIRST = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b101"
+HOURS, PROMISE, ABOUT = "tehran-office", "tea-delivery", "tea-delivery-late"
+
+step: Any = partial(Step, "tickets")
+_IT = {"ticket_id": LATE}
+_AGENT = {"kind": "agent", "id": "agent-7"}
+
+TICKETS: list[Step] = [
+    step("defineCalendar", "office", "Open from Saturday to Wednesday, with a lunch break", path={"name": HOURS}, body={
+        "time_zone": "Asia/Tehran", "valid_from": "2026-01-01T00:00:00Z",
+        "week": {day: [["09:00", "12:30"], ["13:30", "17:00"]] for day in ("sat", "sun", "mon", "tue", "wed")},
+        "holidays": [{"date": "2026-03-21", "name": "نوروز"}],
+    }),
+    step("getCalendar", "office", "The newest version", path={"name": HOURS}),
+    step("listCalendars", "all", "Every calendar", query={"limit": 200}, among=True),
+    step("defineSlaPolicy", "anHour", "A first reply within an hour, a solution within a day of work", path={"name": PROMISE}, body={
+        "rank": 0, "when": {"categories": [ABOUT]}, "targets": {"first_reply": 60, "resolution": 420}, "calendar": HOURS,
+        "pauses": {"resolution": ["pending"]}, "valid_from": "2026-01-01T00:00:00Z",
+    }),
+    step("defineSlaPolicy", "noSuchCalendar", "A policy counts hours of a calendar that is there", 422, path={"name": PROMISE}, body={
+        "rank": 0, "targets": {"first_reply": 60}, "calendar": "nowhere",
+    }),
+    step("getSlaPolicy", "anHour", "The newest version", path={"name": PROMISE}),
+    step("listSlaPolicies", "all", "Every policy", query={"limit": 200}, among=True),
+    step("openTicket", "aComplaint", "Her tea is late", 201, body={
+        "id": LATE, "customer_id": MARYAM, "kind": "complaint", "channel": "web", "subject": "چای دیر رسید", "text": "سفارش شنبه هنوز نرسیده است.",
+        "priority": "normal", "category": ABOUT, "occurred_at": "2026-10-10T06:00:00Z",
+    }),
+    step("openTicket", "thereAlready", "The id is another ticket's", 409, body={
+        "id": LATE, "customer_id": MARYAM, "kind": "question", "channel": "web", "subject": "؟", "text": "…", "priority": "low",
+    }),
+    step("assignTicket", "anAgent", "Agent 7 takes it", path=_IT, body={"agent_id": "agent-7", "group": "delivery", "occurred_at": "2026-10-10T06:05:00Z"}),
+    step("setPriority", "high", "It is urgent to her", path=_IT, header={"If-Match": '"6"'}, body={
+        "priority": "high", "reason": "a present", "occurred_at": "2026-10-10T06:06:00Z",
+    }),
+    step("setPriority", "movedOn", "Somebody else was quicker", 412, path=_IT, header={"If-Match": '"1"'}, body={"priority": "low"}),
+    step("categoriseTicket", "same", "What it is about", path=_IT, body={"category": ABOUT, "occurred_at": "2026-10-10T06:07:00Z"}),
+    step("resolveTicket", "replyFirst", "Who waits is answered first", 409, path=_IT, body={"resolution": "ارسال شد"}),
+    step("addMessage", "anAnswer", "The first reply", 201, path=_IT, body={
+        "id": FIRST, "author": _AGENT, "channel": "web", "text": "ببخشید، همین امروز می‌رسد.", "occurred_at": "2026-10-10T06:25:00Z",
+    }),
+    step("getMessage", "anAnswer", "One message", path=_IT | {"message_id": FIRST}),
+    step("listMessages", "all", "The opening text and what followed", path=_IT),
+    step("setTicketStatus", "waits", "Waiting for her", path=_IT, body={
+        "status": "pending", "reason": "asked for the street", "occurred_at": "2026-10-10T06:30:00Z",
+    }),
+    step("resolveTicket", "sent", "It was sent", path=_IT, body={
+        "resolution": "با پیک فرستاده شد", "agent_id": "agent-7", "root_cause": "delivery_late", "occurred_at": "2026-10-10T08:00:00Z",
+    }),
+    step("reopenTicket", "notYet", "It did not come after all", path=_IT, body={"reason": "باز هم نرسید", "occurred_at": "2026-10-11T06:00:00Z"}),
+    step("addMessage", "again", "An answer again", 201, path=_IT, body={
+        "author": _AGENT, "channel": "phone", "text": "رسید؟", "occurred_at": "2026-10-11T06:10:00Z",
+    }),
+    step("resolveTicket", "arrived", "It has come", path=_IT, body={
+        "resolution": "رسید", "agent_id": "agent-7", "root_cause": "delivery_late", "occurred_at": "2026-10-11T07:00:00Z",
+    }),
+    step("rateTicket", "content", "She is content", path=_IT, body={
+        "score": 4, "effort": 3, "courtesy": 5, "comment": "پیگیری خوب بود", "occurred_at": "2026-10-11T08:00:00Z",
+    }),
+    step("closeTicket", "done", "Nothing more is expected", path=_IT, body={"occurred_at": "2026-10-11T09:00:00Z"}),
+    step("getTicket", "closed", "How it stands", path=_IT),
+    step("getTicket", "nowhere", "No ticket of this id", 404, path={"ticket_id": NOBODY}),
+    step("listTickets", "hers", "Her tickets", query={"customer_id": MARYAM}),
+    step("runCommands", "oneLine", "A command as a line", body=(
+        f'{{"operation":"closeTicket","key":"close-1","path":{{"ticket_id":"{NOBODY}"}},"body":{{}}}}\n'
+    )),
+]  # fmt: skip

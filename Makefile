@@ -3,10 +3,11 @@
 BIN := .venv/bin
 PROJECTS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml)
 INSTALLED := .venv/.installed
+BESIDE := --numprocesses 2 --dist loadfile  # half of the tests' time is waiting; each process has servers of its own, a file's tests stay together
 NODE := deploy/node/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs import token test lint format watching contract lock bench chaos clean
+.PHONY: help setup demo up down status logs import token test fuzz lint format watching contract lock bench chaos clean
 
 help: ## list what can be done (this)
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -42,7 +43,11 @@ token: $(INSTALLED) ## print a development token (SCOPES="tickets:read self", CU
 	@$(BIN)/crm-local token $(if $(SCOPES),--scopes "$(SCOPES)") $(if $(CUSTOMER),--customer "$(CUSTOMER)") $(if $(DAYS),--days "$(DAYS)")
 
 test: $(INSTALLED) $(NODE) ## run every test, on a real PostgreSQL and a real Kafka of their own
-	@$(BIN)/python -m pytest $(ARGS)
+	@deploy/tools.sh
+	@$(BIN)/python -m pytest $(BESIDE) $(ARGS)
+
+fuzz: $(INSTALLED) ## send odd and broken requests to every operation of the running stack (CASES=100 an operation, SEED=1)
+	@CASES="$(CASES)" SEED="$(SEED)" $(BIN)/python tests/support/fuzzing.py
 
 lint: $(INSTALLED) $(NODE) ## check style, types, layers, the compose file and the API's documents
 	$(BIN)/ruff check .

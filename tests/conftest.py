@@ -1,6 +1,6 @@
 """Which real servers do the tests run on, and how does each test get a database of its own?
 
-One PostgreSQL and one Kafka per pytest session, started when the first test asks, under build/test-<pid>/, removed at the end.
+One PostgreSQL and one Kafka per pytest process, started when the first test asks, under build/test-<pid>/, removed at the end.
 """
 
 import gc
@@ -73,7 +73,8 @@ class Databases:
 
 @pytest.fixture(scope="session")
 def session_folder() -> Iterator[Path]:
-    _sweep()
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
+        _sweep()
     folder = BUILD / f"test-{os.getpid()}"
     folder.mkdir(parents=True)
     yield folder

@@ -1,7 +1,9 @@
 """What does every answer carry, what does an operator see, and when is a request turned away before any route?"""
 
 import asyncio
+import json
 import re
+import uuid
 
 import httpx2
 import pytest
@@ -121,6 +123,40 @@ async def test_a_full_service_turns_requests_away_but_can_be_watched(desk_url: s
             answers = await asyncio.gather(*waiting)
         assert [each.status_code for each in answers] == [200, 200]
         assert (await http.get("/v1/jars", headers=staff)).status_code == 200
+
+
+async def test_commands_beyond_their_bound_are_turned_away_while_reads_and_questions_go_on(desk_url: str, desk_settings, staff: dict[str, str]) -> None:
+    gate.clear()
+    async with alive(desk(desk_settings(desk_url, max_writes=2))) as app, client(app) as http:
+        waiting = [asyncio.create_task(http.put(f"/v1/waits/{uuid.uuid4()}", headers=staff)) for _ in range(2)]
+        try:
+            async with asyncio.timeout(5):
+                while await metric(http, "http_writes_in_flight") < 2:
+                    await asyncio.sleep(0)
+            for turned_away in (
+                await http.put(f"/v1/waits/{uuid.uuid4()}", headers=staff),
+                await http.post("/v1/commands", content=b"{}", headers=staff | {"Content-Type": "application/x-ndjson"}),
+            ):
+                assert problem(turned_away, 503, "overloaded") and turned_away.headers["Retry-After"] == "1"
+            assert (await http.get("/v1/jars", headers=staff)).status_code == 200
+            assert (await http.post("/v1/jars/lookup", json={"text": "x"}, headers=staff)).status_code == 200
+        finally:
+            gate.set()
+            answers = await asyncio.gather(*waiting)
+        assert [each.status_code for each in answers] == [200, 200]
+        assert await metric(http, "http_writes_in_flight") == 0
+        line = {"operation": "openJar", "key": "k", "path": {}, "body": {"text": "x"}}
+        bulk = await http.post("/v1/commands", content=json.dumps(line), headers=staff | {"Content-Type": "application/x-ndjson"})
+        assert bulk.status_code == 200, "alone, a bulk request comes in though it counts as more than the bound"
+
+
+async def test_an_operation_that_goes_away_says_so_in_each_answer_and_in_the_description(http: httpx2.AsyncClient, staff: dict[str, str]) -> None:
+    for answer in (await http.get("/v1/old-jars", headers=staff), await http.get("/v1/old-jars")):
+        assert (answer.headers["Deprecation"], answer.headers["Sunset"]) == ("@1767225600", "Fri, 01 Jan 2027 00:00:00 GMT")
+        assert '</v1/jars>; rel="successor-version"' in answer.headers.get_list("link")
+    assert "Deprecation" not in (await http.get("/v1/jars", headers=staff)).headers
+    described = (await http.get("/openapi.json")).json()["paths"]["/v1/old-jars"]["get"]
+    assert described["deprecated"] is True and described["x-sunset"] == "2027-01-01"
 
 
 async def test_a_page_of_an_allowed_origin_may_read_answers_and_problems(desk_url: str, desk_settings, staff: dict[str, str]) -> None:

@@ -20,20 +20,24 @@ from crm_chassis.auth import Authenticator
 from crm_chassis.budget import CannotStart
 from crm_chassis.chassis import Chassis
 from crm_chassis.described import Described
-from crm_chassis.edge import Edge
+from crm_chassis.edge import Bounds, Edge
 from crm_chassis.health import Health
 from crm_chassis.keys import Keys
 from crm_chassis.metrics import HttpMetrics
 from crm_chassis.openapi import describe
-from crm_chassis.operations import flat, operation_id
+from crm_chassis.operations import StrictRoute, flat, operation_id
 from crm_chassis.paging import Cursors
 from crm_chassis.places import places
 from crm_chassis.problem_answer import handle
 from crm_chassis.rate import Rate
+from crm_chassis.service_keys import ServiceKeys
 from crm_chassis.settings import ServiceSettings
 from crm_chassis.streams import Streams
 
-EXPOSED = ["ETag", "Location", "Link", "Consistency-Token", "View-State", "Idempotency-Replayed", "Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"]
+EXPOSED = [
+    *("ETag", "Location", "Link", "Consistency-Token", "View-State", "Idempotency-Replayed", "Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
+    *("Deprecation", "Sunset"),
+]
 
 _log = structlog.get_logger(__name__)
 
@@ -92,7 +96,7 @@ def service_app(
         http=HttpMetrics(registry, name),
         streams=Streams(),
         members=members,
-        authenticator=Authenticator(Keys(settings.auth_jwks), issuer=settings.auth_issuer, audience=settings.auth_audience),
+        authenticator=Authenticator(Keys(settings.auth_jwks), issuer=settings.auth_issuer, audience=settings.auth_audience, service_keys=_machines(settings)),
     )
     for router in routers:
         app.router.routes.extend(flat(route) for route in router.routes if isinstance(route, APIRoute))
@@ -103,10 +107,16 @@ def service_app(
     return app
 
 
+def _machines(settings: ServiceSettings) -> ServiceKeys | None:
+    return ServiceKeys(settings.service_keys) if settings.service_keys else None
+
+
 def _around(app: FastAPI, settings: ServiceSettings) -> None:
     """The layers, innermost first: each is added around those before it."""
     rate = Rate(settings.rate_limit) if settings.rate_limit else None
     chassis: Chassis = app.state.chassis
-    app.add_middleware(Edge, metrics=chassis.http, streams=chassis.streams, health=chassis.health, in_flight=settings.max_in_flight, rate=rate)
+    questions = frozenset(route.path for route in app.routes if isinstance(route, StrictRoute) and route.asks)
+    bounds = Bounds(in_flight=settings.max_in_flight, writes=settings.max_writes, questions=questions, rate=rate)
+    app.add_middleware(Edge, metrics=chassis.http, streams=chassis.streams, health=chassis.health, bounds=bounds)
     if settings.cors_origins:  # outermost: a page must be able to read problems too
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED, max_age=600)

@@ -12,31 +12,13 @@ import jwt
 
 from crm_chassis.keys import Keys
 from crm_chassis.problems import Problem
+from crm_chassis.service_keys import PREFIX, Entry, ServiceKeys
 
 LEEWAY = 5  # seconds that clocks may differ
 _KEEP = 60.0  # seconds a verified token is not verified again: ES256 costs about 100 µs
 _MOST = 4096  # verified tokens kept
 _ACTOR = re.compile(r"^(agent|service):[A-Za-z0-9._-]{1,100}$")
 _PLAIN = re.compile(r"^[A-Za-z0-9._-]{1,100}$")
-
-SCOPES = {
-    "contacts:read": "Read contacts.",
-    "contacts:write": "Write contacts.",
-    "contacts:merge": "Merge contacts, and take merges back.",
-    "privacy:write": "Export, erase, restrict.",
-    "tickets:read": "Read tickets.",
-    "tickets:write": "Write tickets.",
-    "tickets:admin": "Define calendars and service levels.",
-    "loyalty:read": "Read members and their points.",
-    "loyalty:write": "Write members, purchases, redemptions.",
-    "loyalty:admin": "Publish programmes, adjust points.",
-    "reporting:read": "Read the unified view and the figures.",
-    "reporting:admin": "Set cost rates and targets.",
-    "ops:read": "Watch projections and reconciliation.",
-    "ops:write": "Rebuild, retry, drop.",
-    "personal:read": "See personal fields.",
-    "self": "A customer: what is theirs, and nothing else.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +40,10 @@ class Principal:
 
 
 class Authenticator:
-    """Verifies bearer tokens: signature by the issuer's keys, then `iss`, `aud`, `exp`, `nbf`, `sub`."""
+    """Verifies bearer tokens: service keys by their hash; JWTs by the issuer's keys, then `iss`, `aud`, `exp`, `nbf`, `sub`."""
 
-    def __init__(self, keys: Keys, *, issuer: str, audience: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, keys: Keys, *, issuer: str, audience: str, service_keys: ServiceKeys | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._service_keys = service_keys
         self._keys, self._issuer, self._audience, self._clock = keys, issuer, audience, clock
         self._known: OrderedDict[str, tuple[Principal, float]] = OrderedDict()
 
@@ -71,10 +54,18 @@ class Authenticator:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
+        if token.startswith(PREFIX):
+            return self._of_a_machine(token)
         known = self._known.get(token)
         if known and known[1] > self._clock():
             return known[0]
         return await self._verify(token.strip())
+
+    def _of_a_machine(self, token: str) -> Principal:
+        entry = self._service_keys.of(token) if self._service_keys else None
+        if entry is None:
+            raise Problem("unauthenticated", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        return _machine(entry)
 
     async def _verify(self, token: str) -> Principal:
         self._known.pop(token, None)
@@ -99,6 +90,10 @@ class Authenticator:
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
         return principal
+
+
+def _machine(entry: Entry) -> Principal:
+    return Principal(subject=f"service-key/{entry.name}", scopes=frozenset(entry.scopes.split()), actor=f"service:{entry.name}")
 
 
 def _principal(claims: dict[str, Any]) -> Principal:

@@ -189,7 +189,9 @@ class Caller(SecurityBase):
     """The dependency behind every `call`: verifies the token and that any one of the route's scopes is held."""
 
     def __init__(self) -> None:
-        self.model = BearerModel(bearerFormat="JWT", description="A JWT with `scope`, `sub`, `aud`; any one of the scopes named admits.")
+        self.model = BearerModel(
+            bearerFormat="JWT", description="A JWT with `scope`, `sub`, `aud`, or a service key (`crmk_…`); any one of the scopes named admits."
+        )
         self.scheme_name = "bearer"
 
     async def __call__(self, request: Request, scopes: SecurityScopes) -> Call:

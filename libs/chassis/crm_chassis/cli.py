@@ -1,6 +1,7 @@
 """What can be done with a service from a command line? `<service> api | relay | migrate | verify | recover`."""
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from crm_chassis.background import running
 from crm_chassis.budget import CannotStart
 from crm_chassis.chassis import Chassis
 from crm_chassis.collecting import collect_less
+from crm_chassis.service_keys import fresh
 from crm_chassis.serving import serve
 from crm_chassis.settings import S, load
 from crm_chassis.writer import late, opened, relay_of
@@ -55,6 +57,20 @@ def service_cli(name: str, *, settings: type[S], app: Callable[[S], FastAPI], ag
         """Answer requests; by default also relay, let time pass, follow."""
         found = told()
         serve(app(found), host=found.host, port=found.port, drain=found.drain_seconds)
+
+    @program.command()
+    def key(
+        name: Annotated[str, typer.Argument(help="whose it is; events it writes say `service:NAME` did it")],
+        scopes: Annotated[str, typer.Option(help="what it may do, as `contacts:read contacts:write`")],
+        days: Annotated[float | None, typer.Option(help="until when; default: until it is taken out of the file")] = None,
+    ) -> None:
+        """Make a key for a machine: printed once, with the entry for the file SERVICE_KEYS names."""
+        try:
+            made, entry = fresh(name, scopes, days)
+        except ValueError as error:
+            sys.exit(str(error))
+        typer.echo(f"The key, shown only now:  {made}")
+        typer.echo(f'Add to "keys" in the file: {json.dumps(entry)}')
 
     @program.command()
     def relay() -> None:

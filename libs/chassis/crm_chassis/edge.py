@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 import uuid
+from dataclasses import dataclass
 
 import structlog
 from starlette.datastructures import Headers
@@ -17,6 +18,8 @@ from crm_chassis.rate import Rate
 from crm_chassis.streams import Streams
 
 BODY, BULK_BODY, BULK_PATH = 1 << 20, 8 << 20, "/v1/commands"
+BULK_WEIGHT = 16  # commands that a bulk request counts as: up to 1,000 share few transactions
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 UNCOUNTED = frozenset({"/healthz", "/readyz", "/metrics"})  # a full service must still be watched
 _SANE = re.compile(r"^[A-Za-z0-9._:-]{1,100}$")
 _TRACE = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
@@ -29,12 +32,25 @@ def span_of(told: str | None) -> str:
     return f"00-{trace}-{uuid.uuid4().hex[:16]}-{flags}"
 
 
-class Edge:
-    """The outermost layer, plain ASGI. `in_flight`: requests worked on at once before 503."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`in_flight`: requests worked on at once before 503; `writes`: commands among them, so that reads are always answered.
 
-    def __init__(self, app: ASGIApp, metrics: HttpMetrics, streams: Streams, health: Health, in_flight: int, rate: Rate | None) -> None:
-        self._app, self._metrics, self._streams, self._health, self._most, self._rate = app, metrics, streams, health, in_flight, rate
-        metrics.bounds(limit=in_flight, streams=lambda: len(streams))
+    `questions`: paths whose POST only asks.
+    """
+
+    in_flight: int
+    writes: int
+    questions: frozenset[str]
+    rate: Rate | None
+
+
+class Edge:
+    """The outermost layer, plain ASGI."""
+
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics, streams: Streams, health: Health, bounds: Bounds) -> None:
+        self._app, self._metrics, self._streams, self._health, self._bounds, self._writing = app, metrics, streams, health, bounds, 0
+        metrics.bounds(limit=bounds.in_flight, writes=bounds.writes, streams=lambda: len(streams), writing=lambda: self._writing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +68,7 @@ class Edge:
             nonlocal status, live
             if message["type"] == "http.response.start":
                 status, live = message["status"], _is_stream(message)
-                message["headers"] = [*message["headers"], *added, *scope.get("crm.limits", ())]
+                message["headers"] = [*message["headers"], *added, *scope.get("crm.limits", ()), *scope.get("crm.deprecation", ())]
                 if self._health.ending:
                     message["headers"].append((b"connection", b"close"))  # its client's next request goes to another replica
             await send(message)
@@ -77,8 +93,9 @@ class Edge:
             started, ended = True, message["type"] == "http.response.body" and not message.get("more_body", False)
             await send(message)
 
+        weight = 0
         try:
-            self._admit(scope, headers)
+            weight = self._admit(scope, headers)
             await self._app(scope, _limited(receive, _limit(scope)), sending)
         except asyncio.CancelledError:
             if not (started and self._streams.ending):
@@ -89,20 +106,32 @@ class Edge:
                 _log.error("http_answer_broken_off", path=_template(scope), error=type(error).__name__)
                 raise ConnectionAbortedError("the answer was broken off") from None
             await answer(scope, receive, sending)
+        finally:
+            self._writing -= weight
         if started and not ended and self._streams.ending:
             await send({"type": "http.response.body", "body": b"", "more_body": False})  # a stream that we broke off ends properly
 
-    def _admit(self, scope: Scope, headers: Headers) -> None:
-        if self._metrics.now > self._most and scope["path"] not in UNCOUNTED:
+    def _admit(self, scope: Scope, headers: Headers) -> int:
+        """How many commands it counts as, from now on. Problem when it may not come in."""
+        weight, bounds = self._weight(scope), self._bounds
+        crowded = self._metrics.now > bounds.in_flight and scope["path"] not in UNCOUNTED
+        if crowded or (weight and self._writing and self._writing + weight > bounds.writes):
             raise Problem("overloaded", headers={"Retry-After": "1"})
         if "\x00" in scope["path"] or b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
             raise Problem("malformed", "The address holds the character NUL; remove it.")
         length = headers.get("content-length", "")
         if length.isdecimal() and len(length) < 20 and int(length) > _limit(scope):
             raise Problem("body-too-large")
-        if self._rate is not None:
-            left = self._rate.spend(headers.get("authorization"))
-            scope["crm.limits"] = [(b"ratelimit-policy", self._rate.policy.encode()), (b"ratelimit", f'"default";r={left};t=60'.encode())]
+        if bounds.rate is not None:
+            left = bounds.rate.spend(headers.get("authorization"))
+            scope["crm.limits"] = [(b"ratelimit-policy", bounds.rate.policy.encode()), (b"ratelimit", f'"default";r={left};t=60'.encode())]
+        self._writing += weight
+        return weight
+
+    def _weight(self, scope: Scope) -> int:
+        if scope["method"] in READS or scope["path"] in self._bounds.questions:
+            return 0
+        return BULK_WEIGHT if scope["path"] == BULK_PATH else 1
 
 
 def _is_stream(start: Message) -> bool:

@@ -32,6 +32,15 @@ IN_FLIGHT = _http.gauge(
 LIMIT = _http.gauge(
     "http_requests_in_flight_limit", [], "As many are worked on at once (`MAX_IN_FLIGHT`).", off="It is a setting; it does not change by itself."
 )
+WRITES = _http.gauge(
+    "http_writes_in_flight",
+    [],
+    "Commands being worked on; a bulk request counts as 16.",
+    off="Near `http_writes_in_flight_limit`: more come than can be stored; what comes beyond is refused with 503, reads go on.",
+)
+MOST_WRITES = _http.gauge(
+    "http_writes_in_flight_limit", [], "As many commands are worked on at once (`MAX_WRITES`).", off="It is a setting; it does not change by itself."
+)
 LIVE = _http.gauge(
     "http_live_streams", [], "Live streams open now (server-sent events).", off="It falls to 0: clients come back by themselves within seconds, or cannot."
 )
@@ -68,8 +77,10 @@ class HttpMetrics:
         self._registry = registry
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
-    def bounds(self, *, limit: int, streams: Callable[[], int]) -> None:
-        """How many requests may be worked on at once, and how many streams are open whenever somebody asks."""
+    def bounds(self, *, limit: int, writes: int, streams: Callable[[], int], writing: Callable[[], int]) -> None:
+        """How many requests, and commands, may be worked on at once, and how many streams and commands there are whenever somebody asks."""
+        MOST_WRITES.on(self._registry).set(writes)
+        WRITES.on(self._registry).set_function(writing)
         LIMIT.on(self._registry).set(limit)
         LIVE.on(self._registry).set_function(streams)
 

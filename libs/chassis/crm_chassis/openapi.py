@@ -97,6 +97,7 @@ def _headers(*names: str) -> dict[str, Any]:
 
 
 def _adjust(method: str, operation: dict[str, Any]) -> None:
+    operation.pop("x-headers", None)
     writes, answers = bool(operation.pop("x-command", None)), operation["responses"]
     if method != "post":
         answers.pop("201", None)

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, date, datetime
 from email.message import Message
+from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
 
@@ -70,6 +72,20 @@ def query(model: Any, *, lookup: bool = False, awaits: bool = False) -> dict[str
     }
 
 
+def deprecated(told: dict[str, Any], *, since: date, sunset: date, instead: str) -> dict[str, Any]:
+    """For a route that goes away: `@router.get(path, **deprecated(query(X), since=…, sunset=…, instead="/v2/…"))`.
+
+    Answers then say so: `Deprecation` (RFC 9745), `Sunset` (RFC 8594), `Link: <instead>; rel="successor-version"`; the description has `deprecated: true`.
+    """
+    since_at, sunset_at = (datetime.combine(day, datetime.min.time(), UTC) for day in (since, sunset))
+    headers = [
+        (b"deprecation", f"@{int(since_at.timestamp())}".encode()),
+        (b"sunset", format_datetime(sunset_at, usegmt=True).encode()),
+        (b"link", f'<{instead}>; rel="successor-version"'.encode()),
+    ]
+    return told | {"deprecated": True, "openapi_extra": told.get("openapi_extra", {}) | {"x-sunset": sunset.isoformat(), "x-headers": headers}}
+
+
 def operation_id(route: APIRoute) -> str:
     """`resolve_ticket` → `resolveTicket`: what SDKs call the method, and the bulk endpoint the operation."""
     return re.sub(r"_(\w)", lambda match: match[1].upper(), route.name)
@@ -78,11 +94,18 @@ def operation_id(route: APIRoute) -> str:
 class StrictRoute(APIRoute):
     """A route that looks at the token before anything else, reads its body strictly (see `reading`) and refuses query parameters it does not know."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether its POST writes nothing: a lookup or a check, whose path has no parameters."""
+        return "POST" in (self.methods or ()) and not (self.openapi_extra or {}).get("x-command") and not self.param_convertors
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle, takes_body, known = super().get_route_handler(), self.body_field is not None, _query_names(self.dependant)
-        has_caller = _has_caller(self.dependant)
+        has_caller, goes_away = _has_caller(self.dependant), (self.openapi_extra or {}).get("x-headers")
 
         async def strict(request: Request) -> Response:
+            if goes_away:
+                request.scope["crm.deprecation"] = goes_away
             if has_caller:
                 await principal_of(request)
             if unknown := sorted({name for name in request.query_params if name not in known}):

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from crm_chassis.service_keys import ServiceKeys
+
 DEVELOPMENT_ISSUER = "crm-development"
 _SECRETS = Path("/run/secrets")
 
@@ -29,6 +31,7 @@ class ServiceSettings(BaseSettings):
     auth_jwks: str = Field(description="path or URL of the token issuer's public keys")
     auth_issuer: str = DEVELOPMENT_ISSUER
     auth_audience: str = "crm"
+    service_keys: Path | None = Field(default=None, description="file of the keys of machines that call without a token issuer: `<service> key`")
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = Field(default="", description="how others reach this service; default: from host and port")
@@ -37,6 +40,9 @@ class ServiceSettings(BaseSettings):
     follow: bool = Field(default=True, description="follow other services' events from inside the API process")
     cors_origins: tuple[str, ...] = Field(default=(), description='JSON list of origins whose pages may call the API, as ["https://desk.example"]')
     max_in_flight: int = Field(default=512, ge=1, description="requests worked on at once; above it 503 overloaded")
+    max_writes: int = Field(
+        default=128, ge=1, description="commands worked on at once (a bulk request counts as 16); above it 503 overloaded, while reads go on"
+    )
     rate_limit: int | None = Field(default=None, ge=1, description="requests a minute and caller; default: no limit")
     drain_seconds: float = Field(default=0, ge=0, description="how long the API goes on serving, unready, when asked to end, so that clients go elsewhere")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -46,6 +52,13 @@ class ServiceSettings(BaseSettings):
     def _a_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             _bytes(value)
+        return value
+
+    @field_validator("service_keys")
+    @classmethod
+    def _keys_of_machines(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            ServiceKeys(value)
         return value
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import asyncpg
 from crm_chassis.answer import Answer
 from crm_chassis.body import Body, Long, Resource, Short, Told
 from crm_chassis.call import Call, caller
-from crm_chassis.operations import command, query
+from crm_chassis.operations import command, deprecated, query
 from crm_chassis.paging import PageOf, Paging
 from crm_chassis.settings import ServiceSettings
 from crm_chassis.writer import writer_app
@@ -172,6 +173,19 @@ async def list_jars(call: Read, page: Paging, sort: Literal["version", "-version
     rows = await call.store.pool.fetch("select stream_id from streams where stream_id > $1 order by stream_id limit $2", after, page.limit + 1)
     parts = await call.store.read_many(JARS, [row["stream_id"] for row in rows[: page.limit]])
     return await call.page([view(part) for part in parts], (parts[-1].stream_id,) if len(rows) > page.limit else None, page.limit)
+
+
+@router.get("/v1/old-jars", **deprecated(query(PageOf[JarAnswer]), since=date(2026, 1, 1), sunset=date(2027, 1, 1), instead="/v1/jars"))
+async def list_old_jars(call: Read, page: Paging) -> Answer:
+    """Goes away."""
+    return await call.page([], None, page.limit)
+
+
+@router.put("/v1/waits/{jar_id}", **command(JarAnswer))
+async def wait_to_write(jar_id: UUID, call: Write) -> Answer:
+    """Until the gate opens."""
+    await gate.wait()
+    return await call.show({"id": jar_id})
 
 
 @router.post("/v1/fails/{how}", **query(JarAnswer, lookup=True))

@@ -1,0 +1,22 @@
+"""What may a token allow? Every scope there is; a route names those of which any one admits."""
+
+SCOPES = {
+    "contacts:read": "Read contacts.",
+    "contacts:write": "Write contacts.",
+    "contacts:merge": "Merge contacts, and take merges back.",
+    "privacy:write": "Export, erase, restrict.",
+    "tickets:read": "Read tickets.",
+    "tickets:write": "Write tickets.",
+    "tickets:admin": "Define calendars and service levels.",
+    "loyalty:read": "Read members and their points.",
+    "loyalty:write": "Write members, purchases, redemptions.",
+    "loyalty:admin": "Publish programmes, adjust points.",
+    "reporting:read": "Read the unified view and the figures.",
+    "reporting:admin": "Set cost rates and targets.",
+    "ops:read": "Watch projections and reconciliation.",
+    "ops:write": "Rebuild, retry, drop.",
+    "personal:read": "See personal fields.",
+    "self": "A customer: what is theirs, and nothing else.",
+}
+
+MACHINES = SCOPES.keys() - {"self"}  # what a service key may be given: it is no customer

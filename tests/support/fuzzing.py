@@ -1,0 +1,76 @@
+"""Does anything that can be sent make a service fail, or answer what its document does not say? schemathesis asks, every operation of one service.
+
+`python tests/support/fuzzing.py` is `make fuzz`: the running stack's services, for as many cases an operation as CASES says.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+PROGRAM = Path(sys.executable).with_name("schemathesis")
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"
+SERVICES = ("contacts", "tickets", "loyalty", "reporting")
+
+
+def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
+    """A customer with a ticket, a membership and a purchase, by the names that paths and bodies give their ids."""
+    contact, other = (_made(stack, "contacts", "/v1/contacts", {"kind": "person", "name": "ناهید کریمی"}) for _ in range(2))
+    told = {"customer_id": contact, "kind": "complaint", "channel": "phone", "priority": "high", "subject": "دیر رسید", "text": "هنوز نرسیده است."}
+    ticket, member = _made(stack, "tickets", "/v1/tickets", told), _made(stack, "loyalty", "/v1/members", {"customer_id": contact})
+    line = {"sku": "چای", "category": "tea", "quantity": 2, "list_price": 900, "paid_price": 850}
+    sale = {"document": uuid.uuid4().hex, "channel": "shop", "currency": "EUR", "lines": [line]}
+    transaction = _made(stack, "loyalty", f"/v1/members/{member}/transactions", sale)
+    return {
+        "contact_id": contact,
+        "customer_id": contact,
+        "other_id": other,
+        "survivor_id": contact,
+        "absorbed_id": other,
+        "ticket_id": ticket,
+        "member_id": member,
+        "transaction_id": transaction,
+    }
+
+
+def fuzz(url: str, token: str, *, known: Mapping[str, str], cases: int, seed: int, folder: Path) -> tuple[int, str]:
+    """How many cases were sent to all operations at `url`, and what failed, as the program tells it ("" = nothing). RuntimeError if it could not ask."""
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = [str(PROGRAM), "run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {token}", "--checks", CHECKS, "--continue-on-failure"]
+    bounds = ["--max-examples", str(cases), "--seed", str(seed), "--generation-database", "none", "--request-timeout", "30", "--suppress-health-check", "all"]
+    hooks = {"SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": str(Path(__file__).parent), "FUZZ_KNOWN": json.dumps(known)}
+    ran = subprocess.run([*asked, *bounds, "--no-color"], cwd=folder, env=os.environ | hooks, capture_output=True, text=True)
+    sent = re.search(r"^  ([\d,]+) generated", ran.stdout, re.MULTILINE)
+    if sent is None or ran.returncode not in (0, 1):
+        raise RuntimeError((ran.stdout + ran.stderr)[-3000:])
+    return int(sent[1].replace(",", "")), ran.stdout if ran.returncode else ""
+
+
+def _made(stack: Mapping[str, str], service: str, path: str, body: dict[str, Any]) -> str:
+    headers = {"Authorization": f"Bearer {stack['TOKEN']}", "Idempotency-Key": uuid.uuid4().hex}
+    return str(httpx2.post(stack[f"{service.upper()}_URL"] + path, json=body, headers=headers, timeout=60).raise_for_status().json()["id"])
+
+
+def main() -> int:
+    """Against build/stack.env; prints what failed."""
+    root = Path(__file__).resolve().parents[2]
+    stack = dict(line.removeprefix("export ").split("=", 1) for line in (root / "build" / "stack.env").read_text().splitlines() if "=" in line)
+    stack, failed = {name: value.strip("'\"") for name, value in stack.items()}, False
+    for service in SERVICES:
+        cases, seed = int(os.environ.get("CASES") or 100), int(os.environ.get("SEED") or 1)
+        known = acquaintances(stack)
+        sent, wrong = fuzz(stack[f"{service.upper()}_URL"], stack["TOKEN"], known=known, cases=cases, seed=seed, folder=root / "build" / "fuzz" / service)
+        print(f"{service}: {sent} cases, {'FAILED' if wrong else 'passed'}\n{wrong}")  # noqa: T201
+        failed |= bool(wrong)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

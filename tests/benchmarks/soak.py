@@ -127,6 +127,7 @@ async def soak(ground: Ground) -> list[Measure]:
     slopes = {name: slope(each[len(each) // 5 :]) for name, each in points.items()}
     worst = max(slopes.values())
     Console().print({name: round(each, 1) for name, each in slopes.items()}, f"capacity {capacity:.0f}/s, behind at most {max(lags)}")
+    Console().print({name: " ".join(f"{each:.0f}" for _, each in points[name][:: len(lags) // 20 or 1]) + " MB" for name in points})
     return [Measure("soak_rss_slope_mb_per_h", [worst], ours=list(slopes.values()))]
 
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
+
+IDLE = 4.0  # seconds after which a connection is made anew: a server hangs up on who has said nothing for 5, and a request sent at that moment gets no answer
 
 
 class Answer:
@@ -29,6 +32,7 @@ class Wire(asyncio.Protocol):
     def __init__(self, url: str) -> None:
         self._place, self._held = url.removeprefix("http://"), b""
         self._answer: asyncio.Future[Answer] | None = None
+        self._heard = 0.0
 
     @classmethod
     async def connect(cls, url: str) -> "Wire":
@@ -42,7 +46,7 @@ class Wire(asyncio.Protocol):
         await asyncio.get_running_loop().create_connection(lambda: self, host, int(port))
 
     def connection_made(self, transport: Any) -> None:
-        self._transport = transport
+        self._transport, self._heard = transport, time.monotonic()
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._answer is not None and not self._answer.done():
@@ -65,11 +69,14 @@ class Wire(asyncio.Protocol):
     async def send(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
         told = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n" if body else ""
-        if self._transport.is_closing():  # a server hangs up on who has said nothing for 5 s
+        if self._transport.is_closing() or time.monotonic() - self._heard > IDLE:
+            self._transport.close()
             await self._open()
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(f"{method} {path} HTTP/1.1\r\nhost: {self._place}\r\n{kind}{told}\r\n".encode() + body)
-        return await self._answer
+        answer = await self._answer
+        self._heard = time.monotonic()
+        return answer
 
     def close(self) -> None:
         self._transport.close()

@@ -48,6 +48,7 @@ async def topics_get_others_records(ground: Ground) -> None:
 async def reader_is_put_elsewhere(ground: Ground) -> None:
     """A reader that goes on behind records it never saw (they were left out) or far before (all come again): as a broker or an operator may make it."""
     for place in ("next + 3", "greatest(next - 50, 0)", "next + 1", "0"):
+        await ground.until(lambda: _has_read(ground), "the reader is far enough to be put elsewhere")
         pid = ground.pid("projector")
         await ground.kill("projector")
         async with ground.database("reporting") as reporting:
@@ -59,6 +60,11 @@ async def reader_is_put_elsewhere(ground: Ground) -> None:
             await ground.until(lambda row=row: _further(ground, row["topic"], row["partition"], row["last"]), f"{row['topic']}/{row['partition']} goes on")
     searched = "consumer.searches" in (ground.stack.data_dir / "logs" / "projector.log").read_text()
     assert searched, "no reader noticed that something was left out"
+
+
+async def _has_read(ground: Ground) -> bool:
+    async with ground.database("reporting") as reporting:
+        return bool(await reporting.fetchval("select exists (select from offsets where consumer = 'reporting' and next > 4)"))
 
 
 async def dropped(ground: Ground) -> float:

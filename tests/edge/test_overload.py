@@ -16,7 +16,7 @@ from benchmarks.wire import Answer, Wire
 from crm_local.stack import Stack
 
 CLIENTS, CALM, WAVE, TIMES = 32, 3.0, 5.0, 3
-AT_ONCE = 1.0  # seconds for nearly all, on cores that the sender, the database and the whole stack share; a queue of the wave would be many seconds long
+AT_ONCE = 2.0  # seconds for nearly all, on cores that the sender, the database and the whole stack share; a queue of the wave would be ten seconds long
 
 
 async def test_a_wave_of_three_times_what_it_carries(backbone: Stack, stack: Mapping[str, str], record_property: Callable[[str, object], None]) -> None:
@@ -31,7 +31,7 @@ async def test_a_wave_of_three_times_what_it_carries(backbone: Stack, stack: Map
         return await wire.send("GET", f"/v1/contacts/{ids[0]}", b"", told)
 
     writers, readers = Crowd(stack["CONTACTS_URL"], register), Crowd(stack["CONTACTS_URL"], read)
-    await writers.closed(CLIENTS, 1.0)
+    await writers.closed(CLIENTS, CALM)  # a broker just started is still compiling itself
     capacity = await writers.closed(CLIENTS, CALM)
     calm = len(writers.answers)
     assert {each.answer.status for each in writers.answers} == {201}, "as many as a browser would be: nobody is turned away"
@@ -48,6 +48,7 @@ async def test_a_wave_of_three_times_what_it_carries(backbone: Stack, stack: Map
     figures = {name: round(percentile(some, 0.95), 3) for name, some in (("refused", refused), ("accepted", accepted), ("read", readers.answers))}
     record_property("wave", f"capacity {capacity:.0f}/s; of {len(crowd)} {len(accepted)} accepted, {len(refused)} refused; p95 in seconds {figures}")
     assert max(figures.values()) < AT_ONCE, figures
+    assert percentile(refused, 0.5) < percentile(accepted, 0.5), "who is turned away is told before those who were let in are done"
 
     began = time.perf_counter()
     assert await writers.closed(CLIENTS, 1.0) > capacity / 3, "it is itself again"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.wire import Answer, Wire
 
-CROWD = 800  # connections at most
+CROWD = 3_000  # connections at most
 TICK = 0.005  # seconds between two looks at how many are due
 
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from crm_chassis.chassis import Chassis
 from crm_chassis.collecting import collect_less
+from crm_chassis.listening import listening
 
 GRACE = 10  # seconds for requests under way when the process is asked to end
 FIRST = 0.5  # seconds in which a connection made before the door was closed may still ask; one that was silent for longer expects no answer
@@ -78,6 +79,6 @@ def serve(app: FastAPI, *, host: str, port: int, drain: float = 0) -> None:
     )
     server = _Server(config, app.state.chassis, drain)
     collect_less()
-    server.run()
+    server.run(sockets=listening(config))
     if not server.started:
         sys.exit(3)

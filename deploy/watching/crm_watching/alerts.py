@@ -2,8 +2,10 @@
 
 from crm_watching.alert import Alert
 from crm_watching.budgets import BUDGETS
+from crm_watching.recordings import behind
 
 _TICKETS = {"process": "tickets"}
+_PROJECTOR = '{group="reporting"}'
 _SOURCE = {"source": "tickets"}
 
 LATE = (
@@ -13,10 +15,12 @@ LATE = (
         {'crm_relay_oldest_unpublished_seconds{process="tickets",source="tickets"}': "0x5 60 0x20"}, _SOURCE,
     ),
     Alert(
-        "ProjectionLate", "late", "page", 'max by (topic) (crm_consumer_behind_seconds{group="reporting"}) > 30', "2m",
+        "ProjectionLate", "late", "page", f"max by (topic) {behind(_PROJECTOR)} > 30", "2m",
         "The read model does not keep up with {{ $labels.topic }}.",
         {'crm_consumer_behind_seconds{group="reporting",topic="crm.tickets.v1",partition="3"}': "0+60x30"},
-        {'crm_consumer_behind_seconds{group="reporting",topic="crm.tickets.v1",partition="3"}': "25x30"}, {"topic": "crm.tickets.v1"},
+        {'crm_consumer_behind_seconds{group="reporting",topic="crm.tickets.v1",partition="3"}': "25x30",
+         'crm_consumer_behind_seconds{group="reporting",topic="crm.reference.v1",partition="0"}': "0+60x30",
+         'crm_reporting_paused{source="reporting"}': "1x30"}, {"topic": "crm.tickets.v1"},
     ),
     Alert(
         "FollowerLate", "late", "ticket", 'max by (group) (crm_consumer_behind_seconds{group!="reporting"}) > 60', "5m",

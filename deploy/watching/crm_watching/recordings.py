@@ -7,7 +7,12 @@ from typing import Any
 from crm_watching.alert import Series
 from crm_watching.objectives import QUICK
 
-_LATE = ("crm_relay_oldest_unpublished_seconds", "crm_consumer_behind_seconds", "crm_reporting_composer_age_seconds", "crm_timer_overdue_seconds")
+# What an operator paused is not late: it is stuck, and told there.
+_PAUSED = (
+    'label_replace(label_replace(label_replace(crm_reporting_paused == 1, "topic", "crm.$1.v1", "source", "(.*)"),'
+    ' "topic", "crm.reference.v1", "source", "reporting"), "group", "reporting", "", "")'
+)
+_WAITS = "crm_relay_oldest_unpublished_seconds|crm_reporting_composer_age_seconds|crm_timer_overdue_seconds"
 # The last has no `or`: where nobody is asked, nothing is known, and 0 would be a lie.
 _STUCK = (
     "(sum(crm:leaders:sum == bool 0) or vector(0))",
@@ -17,6 +22,11 @@ _STUCK = (
     "(sum(max by (process) (crm_store_closed)) or vector(0))",
     'sum(up{job="crm"} == bool 0)',
 )
+
+
+def behind(where: str = "") -> str:
+    """How long records wait that nobody holds back on purpose, by partition."""
+    return f"(crm_consumer_behind_seconds{where} unless on (group, topic) {_PAUSED})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +50,18 @@ _BUCKET = 'http_request_duration_seconds_bucket{process="tickets",method="GET",s
 
 FOUR = (
     Number(
-        "crm:late:seconds", "Late", f'max({{__name__=~"{"|".join(_LATE)}"}})', "How long the event that waits longest has waited, wherever it is on its way.",
+        "crm:late:seconds", "Late", f'max({{__name__=~"{_WAITS}"}} or {behind()})',
+        "How long the event that waits longest has waited, wherever it is on its way.",
         "s", 30, "no process tells",
         (
             ("it is the longest of all waits", {
                 'crm_relay_oldest_unpublished_seconds{source="tickets"}': "3x10", f"crm_consumer_behind_seconds{{{_PARTITION}}}": "0+4x10",
                 "crm_reporting_composer_age_seconds": "7x10", 'crm_timer_overdue_seconds{process="tickets"}': "1x10",
             }, 40),
+            ("what an operator paused is not late", {
+                f"crm_consumer_behind_seconds{{{_PARTITION}}}": "0+4x10", 'crm_reporting_paused{source="tickets"}': "1x10",
+                'crm_consumer_behind_seconds{group="tickets-edges",topic="crm.contacts.v1"}': "6x10", 'crm_reporting_paused{source="contacts"}': "1x10",
+            }, 6),
             ("nothing waits", {'crm_relay_oldest_unpublished_seconds{source="tickets"}': "0x10", "crm_reporting_composer_age_seconds": "0x10"}, 0),
             ("nobody tells", {_UP: "1x10"}, None),
         ),

@@ -1,12 +1,19 @@
 """When is somebody called, and what must the numbers look like for it to happen, or not to?"""
 
-from crm_watching.alert import Alert
+from crm_watching.alert import Alert, Series
 from crm_watching.budgets import BUDGETS
 from crm_watching.recordings import behind
 
 _TICKETS = {"process": "tickets"}
 _PROJECTOR = '{group="reporting"}'
 _SOURCE = {"source": "tickets"}
+
+
+def _full(requests: int, writes: int) -> Series:
+    where = 'process="tickets",instance="a"'
+    now = {f"http_requests_in_flight{{{where}}}": f"{requests}x30", f"http_writes_in_flight{{{where}}}": f"{writes}x30"}
+    return now | {f"http_requests_in_flight_limit{{{where}}}": "512x30", f"http_writes_in_flight_limit{{{where}}}": "256x30"}
+
 
 LATE = (
     Alert(
@@ -135,10 +142,10 @@ SLOW = (
         {"process": "tickets", "pool": "store"},
     ),
     Alert(
-        "Overloaded", "slow", "page", "max by (process) (http_requests_in_flight / http_requests_in_flight_limit) > 0.8", "2m",
-        "{{ $labels.process }} works on nearly as many requests as it may.",
-        {'http_requests_in_flight{process="tickets"}': "500x30", 'http_requests_in_flight_limit{process="tickets"}': "512x30"},
-        {'http_requests_in_flight{process="tickets"}': "300x30", 'http_requests_in_flight_limit{process="tickets"}': "512x30"}, _TICKETS,
+        "Overloaded", "slow", "page", "max by (process) (http_requests_in_flight / http_requests_in_flight_limit) > 0.8"
+        " or max by (process) (http_writes_in_flight / http_writes_in_flight_limit) > 0.8", "2m",
+        "{{ $labels.process }} works on nearly as many requests, or commands, as it may.",
+        _full(300, 250), _full(400, 200), _TICKETS,
     ),
     Alert(
         "VaultFails", "slow", "page", "sum by (process) (increase(crm_vault_errors_total[5m])) > 5", "2m",

@@ -62,7 +62,7 @@ OVERVIEW = Board("overview", "CRM overview", "Is anything late, stuck, lost or s
         graph("Within how long 95 of 100 group appends are done", "s", (within("crm_append_duration_seconds", "", "process"), "{{process}}"), wrong_from=1),
         graph("Requests that wait for a connection", "none", ("sum by (process, pool) (crm_pool_waiting_requests)", "{{process}} {{pool}}"), wrong_from=1),
         graph("How full the processes are", "percentunit", ("max by (process) (http_requests_in_flight / http_requests_in_flight_limit)", "{{process}}"),
-              wrong_from=0.8),
+              ("max by (process) (http_writes_in_flight / http_writes_in_flight_limit)", "{{process}}: commands"), wrong_from=0.8),
     )),
     Row("What is promised", tuple(map(_pace, OBJECTIVES))),
 ))  # fmt: skip

@@ -16,8 +16,9 @@ def requests(where: str) -> Row:
         graph("Of them failed by our own fault", "percentunit", (share(failed, all_), "5xx"), wrong_from=0.001),
         graph("Within how long they are answered", "s", *spread("http_request_duration_seconds", api), wrong_from=0.3),
         graph("The slowest routes", "s", (f"topk(5, {within('http_request_duration_seconds', api, 'method, route')})", "{{method}} {{route}}"), wrong_from=0.3),
-        graph("At once", "none", (f"sum(http_requests_in_flight{{{where}}})", "requests worked on"), (f"sum(http_live_streams{{{where}}})", "live streams"),
-              (f"sum(http_requests_in_flight_limit{{{where}}})", "so many may be")),
+        graph("At once", "none", (f"sum(http_requests_in_flight{{{where}}})", "requests"), (f"sum(http_requests_in_flight_limit{{{where}}})", "so many may be"),
+              (f"sum(http_writes_in_flight{{{where}}})", "commands"), (f"sum(http_writes_in_flight_limit{{{where}}})", "so many commands may be"),
+              (f"sum(http_live_streams{{{where}}})", "live streams")),
     ))  # fmt: skip
 
 

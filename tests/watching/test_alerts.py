@@ -105,7 +105,7 @@ def test_what_a_page_tells_to_look_for_in_the_log_is_written_there() -> None:
     looked_for = {
         word
         for page in PAGES
-        for word in re.findall(r"`((?:relay|consumer|recovery|feed)\.\w+|\w+ing_failed|background_failed|service_failed)`", page.read_text())
+        for word in re.findall(r"`((?:relay|consumer|recovery|feed)\.\w+|\w+ing_failed|background_failed|service_failed|webhooks?_\w+)`", page.read_text())
     }
     looked_for |= {word for page in PAGES for word in WORD.findall(page.read_text()) if re.fullmatch(r"(append|advance|audit|erasures|timer) [a-z ]+", word)}
     assert len(looked_for) > 12

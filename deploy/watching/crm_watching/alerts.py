@@ -50,6 +50,11 @@ LATE = (
         {'crm_timer_overdue_seconds{process="tickets"}': "0+60x30"}, {'crm_timer_overdue_seconds{process="tickets"}': "30x30"}, _TICKETS,
     ),
     Alert(
+        "WebhooksLate", "late", "ticket", "max(crm_webhook_oldest_waiting_seconds) > 3600", "10m",
+        "A receiver of webhooks has not been told for more than an hour.",
+        {"crm_webhook_oldest_waiting_seconds": "0+120x90"}, {"crm_webhook_oldest_waiting_seconds": "0+30x90"}, at="80m",
+    ),
+    Alert(
         "ErasureLate", "late", "ticket", "max(crm_erasure_oldest_seconds) > 600", "5m", "A customer who asked to be forgotten is not.",
         {"crm_erasure_oldest_seconds": "0+60x30"}, {"crm_erasure_oldest_seconds": "0+15x30"},
     ),

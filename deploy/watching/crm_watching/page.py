@@ -10,8 +10,8 @@ _HEAD = """# Metrics
 What do the processes tell about themselves, and what is to be done when a number is off? This page is made from the code (`make watching`); a test
 compares it with what every process of a running stack serves at `/metrics`, which needs no token. None of it holds personal data.
 
-Names end in their unit: `_seconds`, `_bytes`, `_events`, `_total` for what only grows. Each series carries the label `process`, of the target it was
-scraped from.
+Names end in their unit: `_seconds`, `_bytes`, `_events`, `_total` for what only grows. [Watching](watching.md) tells how to scrape them, and
+which alerts and dashboards are made of them; each series then carries the label `process`, of the target it was scraped from.
 """
 _ROW = "| Metric | Kind | Labels | Unit | Meaning | When it is off |\n|---|---|---|---|---|---|"
 

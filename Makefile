@@ -7,7 +7,7 @@ BESIDE := --numprocesses 2 --dist loadfile  # half of the tests' time is waiting
 NODE := deploy/node/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs import token test fuzz lint format watching contract docs lock bench chaos clean
+.PHONY: help setup demo up down status logs import token test fuzz lint format watching contract client docs lock bench chaos clean
 
 help: ## list what can be done (this)
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ watching: $(INSTALLED) ## write the page of metrics, the alert rules and the das
 
 contract: $(INSTALLED) ## write the API's documents anew from the code; names what would break a client and then refuses (ARGS=--breaks)
 	@$(BIN)/crm-contract write $(ARGS)
+
+client: $(INSTALLED) $(NODE) ## make the TypeScript client from the API's documents, in build/client
+	@deploy/node/client.sh
 
 docs: $(INSTALLED) ## write all pages as one site that needs no network, build/site, and check its links
 	@$(BIN)/crm-site

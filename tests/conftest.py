@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from collector import Collector
 from crm_local import issuing, sheet
 from crm_local.kafka import Kafka
 from crm_local.postgres import TESTS, Postgres
@@ -116,7 +117,16 @@ async def database(databases: Databases) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-def backbone(session_folder: Path) -> Iterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """Where the backbone's processes tell traces: those that a caller follows, and no others."""
+    with Collector().listening() as collector, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        patch.setenv("OTEL_TRACES_SAMPLER_ARG", "0")
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def backbone(session_folder: Path, collector: Collector) -> Iterator[Stack]:
     """The whole backbone as `make up` starts it, on servers and ports of its own: for journeys, and for tests that stop parts of it."""
     backbone = Stack(session_folder / "stack")
     yield backbone

@@ -11,8 +11,9 @@ from crm_local.databases import url_of
 from crm_local.keyring import Keyring
 from crm_local.parts import RECONCILER, VAULT, Part, service
 
+TRACES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG")
 # What a person may set for all processes of the stack; anything else of the caller's environment (PORT, HOST, …) stays outside.
-FOR_ALL = ("LOG_LEVEL", "CORS_ORIGINS", "RATE_LIMIT", "MAX_IN_FLIGHT", "DRAIN_SECONDS", "RELAY", "TIMER", "FOLLOW")
+FOR_ALL = ("LOG_LEVEL", "CORS_ORIGINS", "RATE_LIMIT", "MAX_IN_FLIGHT", "DRAIN_SECONDS", "RELAY", "TIMER", "FOLLOW", *TRACES)
 _OF_THE_MACHINE = ("PATH", "HOME", "USER", "LANG", "TMPDIR")
 
 

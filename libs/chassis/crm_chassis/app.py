@@ -9,6 +9,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 from starlette.datastructures import State
@@ -38,6 +39,8 @@ EXPOSED = [
     *("ETag", "Location", "Link", "Consistency-Token", "View-State", "Idempotency-Replayed", "Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
     *("Deprecation", "Sunset"),
 ]
+# The framework's own telemetry tells paths, queries and what did not fit: ours (tracing.py) does not.
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
 
 _log = structlog.get_logger(__name__)
 
@@ -79,7 +82,7 @@ def service_app(
         version="1",
         lifespan=living,
         generate_unique_id_function=operation_id,
-        telemetry={"operation_spans": False},
+        telemetry=SILENT,
         exception_handlers={HTTPException: handle, RequestValidationError: handle},
         redirect_slashes=False,
         redoc_url=None,

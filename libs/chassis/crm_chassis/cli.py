@@ -19,7 +19,7 @@ from crm_events.topics import SOURCES
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from crm_chassis import logs
+from crm_chassis import logs, tracing
 from crm_chassis.app import service_app
 from crm_chassis.background import running
 from crm_chassis.budget import CannotStart
@@ -56,6 +56,7 @@ def service_cli(name: str, *, settings: type[S], app: Callable[[S], FastAPI], ag
     def api() -> None:
         """Answer requests; by default also relay, let time pass, follow."""
         found = told()
+        tracing.configure(name, found)
         serve(app(found), host=found.host, port=found.port, drain=found.drain_seconds)
 
     @program.command()
@@ -76,6 +77,7 @@ def service_cli(name: str, *, settings: type[S], app: Callable[[S], FastAPI], ag
     def relay() -> None:
         """Only send events to Kafka; health and metrics on the service's port."""
         found = told()
+        tracing.configure(f"{name}-relay", found)
 
         @asynccontextmanager
         async def lifespan(made: FastAPI) -> AsyncIterator[Mapping[str, Any]]:

@@ -7,9 +7,11 @@ import uuid
 from dataclasses import dataclass
 
 import structlog
+from crm_events.tracing import tracer
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from crm_chassis import tracing
 from crm_chassis.health import Health
 from crm_chassis.metrics import HttpMetrics
 from crm_chassis.problem_answer import answer_to
@@ -21,7 +23,7 @@ BODY, BULK_BODY, BULK_PATH = 1 << 20, 8 << 20, "/v1/commands"
 BULK_WEIGHT = 16  # commands that a bulk request counts as: up to 1,000 share few transactions
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 UNCOUNTED = frozenset({"/healthz", "/readyz", "/metrics"})  # a full service must still be watched
-_SANE = re.compile(r"^[A-Za-z0-9._:-]{1,100}$")
+_SANE = re.compile(r"^(?=.*[A-Za-z])[A-Za-z0-9._:-]{1,100}$")  # only digits: it could be a phone number
 _TRACE = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 _log = structlog.get_logger("http")
 
@@ -50,18 +52,27 @@ class Edge:
 
     def __init__(self, app: ASGIApp, metrics: HttpMetrics, streams: Streams, health: Health, bounds: Bounds) -> None:
         self._app, self._metrics, self._streams, self._health, self._bounds, self._writing = app, metrics, streams, health, bounds, 0
+        self._tracer = tracer()
         metrics.bounds(limit=bounds.in_flight, writes=bounds.writes, streams=lambda: len(streams), writing=lambda: self._writing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers, began, status, live = Headers(scope=scope), time.perf_counter(), 500, False
+        headers = Headers(scope=scope)
+        told = headers.get("traceparent")
+        if self._tracer is None or scope["path"] in UNCOUNTED:
+            await self._served(scope, headers, span_of(told), receive, send)
+            return
+        with tracing.request(self._tracer, scope["method"], told if told and _TRACE.match(told) else None) as traceparent:
+            await self._served(scope, headers, traceparent, receive, send)
+
+    async def _served(self, scope: Scope, headers: Headers, traceparent: str, receive: Receive, send: Send) -> None:
+        began, status, live = time.perf_counter(), 500, False
         told = headers.get("request-id")
         request_id = told if told and _SANE.match(told) else uuid.uuid4().hex
-        traceparent = span_of(headers.get("traceparent"))
         scope["crm.request_id"], scope["crm.traceparent"] = request_id, traceparent
-        structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=traceparent[3:35])
+        structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=traceparent[3:35], span_id=traceparent[36:52])
         added = [(b"request-id", request_id.encode()), (b"traceparent", traceparent.encode()), (b"x-content-type-options", b"nosniff")]
 
         async def sending(message: Message) -> None:
@@ -81,7 +92,9 @@ class Edge:
             self._metrics.enters(-counted)
             route = getattr(scope.get("route"), "path_format", "unmatched")
             self._metrics.told(scope["method"], route, status, None if live else time.perf_counter() - began)
-            structlog.contextvars.unbind_contextvars("request_id", "trace_id")
+            if self._tracer is not None:
+                tracing.answered(scope["method"], route, status)
+            structlog.contextvars.unbind_contextvars("request_id", "trace_id", "span_id")
 
     async def _guarded(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         started = ended = False

@@ -8,7 +8,17 @@ import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_NOISY = ("aiokafka", "asyncio", "uvicorn", "httpx2", "httpcore2", "alembic", "sqlalchemy")  # their messages quote records, statements or addresses
+_NOISY = (
+    "aiokafka",
+    "asyncio",
+    "uvicorn",
+    "httpx2",
+    "httpcore2",
+    "alembic",
+    "sqlalchemy",
+    "opentelemetry",
+    "urllib3",
+)  # their messages quote records, statements or addresses
 
 
 def _without_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -10,6 +10,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from crm_chassis import tracing
 from crm_chassis.chassis import Chassis
 from crm_chassis.collecting import collect_less
 from crm_chassis.listening import listening
@@ -46,6 +47,7 @@ class _Server(uvicorn.Server):
             await asyncio.wait_for(self._all_heard(), FIRST)
         self._chassis.streams.end()  # before it waits for the requests that end by themselves
         await super().shutdown(sockets)
+        await asyncio.to_thread(tracing.end)
 
     async def _all_in(self) -> None:
         """Until nobody stands at the door: the kernel has told them that they are connected, and uvloop takes one in at a time."""

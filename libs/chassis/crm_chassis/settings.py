@@ -45,6 +45,8 @@ class ServiceSettings(BaseSettings):
     )
     rate_limit: int | None = Field(default=None, ge=1, description="requests a minute and caller; default: no limit")
     drain_seconds: float = Field(default=0, ge=0, description="how long the API goes on serving, unready, when asked to end, so that clients go elsewhere")
+    otel_exporter_otlp_endpoint: str | None = Field(default=None, description="where traces are sent by OTLP/HTTP, as http://collector:4318; default: nowhere")
+    otel_traces_sampler_arg: float = Field(default=0.05, ge=0, le=1, description="the share of requests traced whose callers do not say")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("master_key", "index_key")

@@ -15,6 +15,7 @@ from crm_events.relay import Relay
 from crm_events.store.store import EventStore, open_store
 from crm_events.store.timer import Timer
 from crm_events.topics import SOURCES
+from crm_events.tracing import connection_class
 from crm_events.vault import SESSION, LocalVault, Vault
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
@@ -128,7 +129,7 @@ async def vault_of(settings: ServiceSettings, registry: CollectorRegistry) -> As
     """The vault the settings name."""
     if settings.vault_database_url is None or settings.master_key is None:
         raise CannotStart("Personal data is sealed here: set VAULT_DATABASE_URL and MASTER_KEY.")
-    usual: dict[str, Any] = {"timeout": 5, "command_timeout": 5, "reset": _unchanged, "server_settings": SESSION}
+    usual: dict[str, Any] = {"timeout": 5, "command_timeout": 5, "reset": _unchanged, "connection_class": connection_class(), "server_settings": SESSION}
     async with asyncpg.create_pool(settings.vault_database_url, min_size=1, max_size=VAULT, **usual) as pool:
         measure_pool(registry, "vault", pool)
         yield LocalVault(pool, settings.master_key_bytes, registry)

@@ -12,6 +12,7 @@ from crm_chassis.writer import writer_app
 from crm_events.metrics import measure_pool
 from crm_events.refusals import Unavailable
 from crm_events.store.store import EventStore
+from crm_events.tracing import connection_class
 from fastapi import FastAPI
 
 from crm_reporting import builds, customers_api, inputs_api, kpis_api, listing_api, operations_api, parked_api, pausing_api, status_api, stream_api, trail_api
@@ -59,9 +60,12 @@ def reporting_app(settings: ReportingSettings) -> FastAPI:
 async def _reads(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     settings: ReportingSettings = app.state.settings
     chassis: Chassis = app.state.chassis
+    kind = connection_class()
+    quick: dict[str, Any] = {"reset": _as_it_is, "command_timeout": 10, "server_settings": dict(PLANNER), "connection_class": kind}
+    slow: dict[str, Any] = {"command_timeout": WIDE_SECONDS, "server_settings": WIDELY, "connection_class": kind}
     async with (
-        asyncpg.create_pool(settings.database_url, min_size=1, max_size=VIEWERS, reset=_as_it_is, command_timeout=10, server_settings=dict(PLANNER)) as near,
-        asyncpg.create_pool(settings.database_url, min_size=0, max_size=WIDE, command_timeout=WIDE_SECONDS, server_settings=WIDELY) as wide,
+        asyncpg.create_pool(settings.database_url, min_size=1, max_size=VIEWERS, **quick) as near,
+        asyncpg.create_pool(settings.database_url, min_size=0, max_size=WIDE, **slow) as wide,
     ):
         scores, processes = Scores(wide), OwnProcesses(settings)
         reader, applied, audit = Reader(near, scores), Applied(settings.database_url, GROUP), Audit(near)

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 from aiokafka.errors import KafkaError
-from crm_chassis import logs
+from crm_chassis import logs, tracing
 from crm_chassis.app import service_app
 from crm_chassis.background import running
 from crm_chassis.chassis import Chassis
@@ -89,6 +89,7 @@ def _told(reason: Callable[[], str | None]) -> Callable[[], Awaitable[str | None
 
 def _process(name: str, works: Callable[[ReportingSettings, Chassis], Works]) -> None:
     settings = _settings(name)
+    tracing.configure(f"reporting-{name}", settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:

@@ -1,6 +1,7 @@
 """What is happening with this customer right now? First what was missed, then the view, then events as they come, each batch followed by the view."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -14,8 +15,10 @@ from crm_chassis.openapi import problems
 from crm_chassis.operations import AWAITED
 from crm_chassis.problems import Problem
 from crm_events.refusals import Gone, NotFound, Unavailable
+from crm_events.tracing import events
 from fastapi import APIRouter, Depends, Security
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from opentelemetry.trace import SpanKind
 
 from crm_reporting import timeline
 from crm_reporting.applied import Applied, Subscription
@@ -98,6 +101,7 @@ async def _told(following: Following) -> AsyncIterator[ServerSentEvent]:
     shown, owed, until = "", True, clock() + LIFE
     while clock() < until:
         subscription.news.clear()
+        began = time.time_ns()
         try:
             known, rows = await _look(following)
         except Gone:
@@ -108,9 +112,10 @@ async def _told(following: Following) -> AsyncIterator[ServerSentEvent]:
         members = frozenset(known.cluster.members)
         if call.customers is not None and str(call.principal.customer_id) not in members:
             return  # a merge was taken back: what this customer may see no longer is what she asked for
-        for position, item in rows:
+        for position, item, traceparent in rows:
             following.position = position
             yield ServerSentEvent(raw_data=await _text(call, item), event=item["type"], id=str(position))
+            pushed(item, traceparent, began)
         owed = owed or bool(rows)
         if len(rows) == BATCH:
             continue
@@ -129,7 +134,14 @@ async def _told(following: Following) -> AsyncIterator[ServerSentEvent]:
             continue
 
 
-async def _look(following: Following) -> tuple[Known, list[tuple[int, dict[str, Any]]]]:
+def pushed(item: dict[str, Any], traceparent: str | None, began: int) -> None:
+    """Where the request that caused the event is followed: it has arrived at somebody who watches."""
+    if traceparent is not None:
+        headers = {"traceparent": traceparent.encode(), "ce_id": str(item["event_id"]).encode(), "ce_type": item["type"].encode()}
+        events("push", SpanKind.PRODUCER, began, [(headers, {})])
+
+
+async def _look(following: Following) -> tuple[Known, list[tuple[int, dict[str, Any], str | None]]]:
     """The customer and the events after the last one sent, in one snapshot: the view holds these events and no later one, so its id is the last of them."""
     reader: Reader = following.call.state.reader
     async with reader.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):

@@ -20,7 +20,7 @@ select {_ROW} from journal j where customer_id = any($1::uuid[]) and subject is 
     and ($7::timestamptz is null or (occurred_at, id) < ($7, $8))
 order by occurred_at desc, id desc limit $9
 """
-_AFTER = f"select {_ROW} from journal where customer_id = any($1::uuid[]) and subject is not null and id > $2 order by id limit $3"
+_AFTER = f"select {_ROW}, traceparent from journal where customer_id = any($1::uuid[]) and subject is not null and id > $2 order by id limit $3"
 _LAST = "select coalesce(max(id), 0) from journal where customer_id = any($1::uuid[]) and subject is not null"
 
 _TOLD = ("kind", "channel", "direction", "purpose", "status", "priority", "category", "metric", "tier", "points", "score", "document", "need")
@@ -49,9 +49,9 @@ async def page(
     return [item(row) for row in shown], (shown[-1]["occurred_at"], shown[-1]["id"]) if len(rows) > limit else None
 
 
-async def after(connection: Connection, members: Sequence[str], position: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
-    """(journal id, item) of the members' events after a journal id, in that order."""
-    return [(row["id"], item(row)) for row in await connection.fetch(_AFTER, members, position, limit)]
+async def after(connection: Connection, members: Sequence[str], position: int, limit: int) -> list[tuple[int, dict[str, Any], str | None]]:
+    """(journal id, item, traceparent) of the members' events after a journal id, in that order."""
+    return [(row["id"], item(row), row["traceparent"]) for row in await connection.fetch(_AFTER, members, position, limit)]
 
 
 async def last_position(connection: Connection, members: Sequence[str]) -> int:

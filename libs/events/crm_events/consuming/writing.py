@@ -6,14 +6,16 @@
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
 from aiokafka import TopicPartition
+from opentelemetry.trace import SpanKind
 
 from crm_events.consuming import offsets
 from crm_events.consuming.chain import Place
@@ -23,6 +25,7 @@ from crm_events.consuming.record import Alien, Record
 from crm_events.consuming.transient import transient
 from crm_events.keepalive import keep_alive
 from crm_events.lease import Connection
+from crm_events.tracing import events, tracer
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -82,7 +85,7 @@ class Writer:
         except Moved:
             raise
         except Exception as error:  # noqa: BLE001 - any error of the reader's own code: narrowed down to the record that causes it
-            log.warning("consumer.batch_failed", group=self._group, records=len(batch.records), error=repr(error))
+            log.warning("consumer.batch_failed", group=self._group, records=len(batch.records), error=type(error).__name__)
             stopped = await self._narrowed(batch)
         for tp, (place, reason) in batch.broken.items():
             await self._stop(tp, place, reason)
@@ -140,7 +143,7 @@ class Writer:
             log.exception("consumer.reject_failed", group=self._group, topic=record.topic, partition=record.partition, offset=record.offset)
             return f"{where}; and could not be rejected: {worse}"[:1_000]
         self._metrics.records.labels(self._group, "rejected").inc()
-        log.warning("consumer.rejected", group=self._group, topic=record.topic, partition=record.partition, offset=record.offset, error=repr(error))
+        log.warning("consumer.rejected", group=self._group, topic=record.topic, partition=record.partition, offset=record.offset, error=type(error).__name__)
         return None
 
     async def _whole(
@@ -160,12 +163,21 @@ class Writer:
                 if records:
                     await apply(connection, records)
 
+        began = time.time_ns()
         await self._trying(once)
+        if records and tracer() is not None:
+            self._told(records, began)
         if self._effects.after is not None:
             try:
                 await self._effects.after()
             except Exception:  # the batch is committed: what wakes others may fail, they poll
                 log.exception("consumer.after_failed", group=self._group)
+
+    def _told(self, records: Sequence[Record], began: int) -> None:
+        told: dict[str, Any] = {"messaging.system": "kafka", "messaging.operation.type": "process", "messaging.consumer.group.name": self._group}
+        for topic in {record.topic for record in records}:
+            each = ((record.headers, told | {"messaging.destination.name": topic}) for record in records if record.topic == topic)
+            events(f"process {topic}", SpanKind.CONSUMER, began, each)
 
     async def _stop(self, tp: TopicPartition, place: Place, reason: str) -> None:
         log.error("consumer.partition_stopped", group=self._group, topic=tp.topic, partition=tp.partition, last=place.last, reason=reason)

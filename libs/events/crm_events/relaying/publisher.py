@@ -8,14 +8,18 @@ a record sent there would stand before those it follows.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.conn import CloseReason
 from aiokafka.errors import KafkaConnectionError
+from opentelemetry.trace import SpanKind
 
+from crm_events.tracing import events, tracer
 from crm_events.unawaited import look_at
 
 log = structlog.get_logger(__name__)
@@ -58,6 +62,7 @@ class Publisher:
     async def publish(self, partitions: Mapping[int, Sequence[Outgoing]]) -> None:
         """Return when every record is acknowledged by all in-sync replicas. TimeoutError or KafkaError otherwise: some may be there, some not."""
         self._whole()
+        began = time.time_ns()
         sending = asyncio.gather(*(self._send(partition, records) for partition, records in partitions.items()))
         sending.add_done_callback(look_at)  # where something else fails first, nobody waits for it
         try:
@@ -70,6 +75,13 @@ class Publisher:
             await self.close()  # at once: nothing of it goes out any more
             raise
         await sending
+        if tracer() is not None:
+            self._told(partitions, began)
+
+    def _told(self, partitions: Mapping[int, Sequence[Outgoing]], began: int) -> None:
+        told: dict[str, Any] = {"messaging.system": "kafka", "messaging.operation.type": "send", "messaging.destination.name": self._topic}
+        each = ((dict(record.headers), told | {"messaging.destination.partition.id": str(number)}) for number, all_ in partitions.items() for record in all_)
+        events(f"send {self._topic}", SpanKind.PRODUCER, began, each)
 
     def _whole(self) -> None:
         if self._broken.done():

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
+
+from crm_events.tracing import step
 
 MOST = 500  # streams, or commands, a query
 SIP = 8  # answers at least handed on in one turn of the loop; a quarter of many
@@ -27,6 +30,8 @@ cross join lateral (select * from commands where command_id = i.id limit 1) c
 left join events e on e.position between c.first_position and c.position and e.partition >= 0
 order by i.asker, e.position
 """
+
+_TOLD = {"db.system.name": "postgresql"}
 
 Rows: TypeAlias = list[asyncpg.Record]
 Asked = TypeVar("Asked")
@@ -95,7 +100,8 @@ class _Together(Generic[Asked]):
         self._waiting.append((asked, answer))
         if len(self._waiting) == 1:
             loop.call_soon(self._ask)
-        return await answer
+        with step("load", _TOLD):
+            return await answer
 
     def _ask(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -108,7 +114,7 @@ class _Together(Generic[Asked]):
         self._start(waiting[start:])
 
     def _start(self, taken: Sequence[tuple[Asked, asyncio.Future[Rows]]]) -> None:
-        task = asyncio.create_task(self._answer(taken))
+        task = asyncio.create_task(self._answer(taken), context=Context())  # of no request: it answers several
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

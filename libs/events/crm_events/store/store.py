@@ -26,6 +26,7 @@ from crm_events.store.loads import Loads
 from crm_events.store.locks import StreamLocks
 from crm_events.store.metrics import StoreMetrics
 from crm_events.topics import partition_of
+from crm_events.tracing import connection_class
 from crm_events.vault import Vault
 
 # Plans made while the tables are nearly empty stay for the connection's life: a scan that costs nothing then costs everything later.
@@ -326,7 +327,15 @@ async def open_store(
     """A store with a pool of `readers` connections and one that appends. Raises OSError or asyncpg errors when the database is away."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
-            asyncpg.create_pool(database_url, min_size=1, max_size=readers, reset=_keep_settings, command_timeout=10, server_settings=PLANNER)
+            asyncpg.create_pool(
+                database_url,
+                min_size=1,
+                max_size=readers,
+                reset=_keep_settings,
+                command_timeout=10,
+                server_settings=PLANNER,
+                connection_class=connection_class(),
+            )
         )
         metrics = StoreMetrics(registry or CollectorRegistry())
         measure_pool(metrics.registry, "store", pool)

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from crm_contract.fitting import Reader
 from crm_contract.likeness import Likeness
 from crm_contract.places import SERVICES
 from crm_contract.sending import Told, send
@@ -61,6 +62,38 @@ def test_every_operation_shows_how_it_is_used_and_every_service_how_it_refuses(d
         refusals[name] = {each["answer"]["status"] for each in found.values() if each["answer"]["status"] >= 400}
     assert without == []
     assert all(len(statuses) >= 2 for statuses in refusals.values()), refusals
+
+
+OF_ITS_OWN = {"FigureAnswer", "GroupPart", "EvidenceItem"}  # what a figure adds is its own
+
+
+def test_every_field_that_is_answered_is_described(documents: Mapping[str, Any]) -> None:
+    """A field that no document names is one that no client of other languages has a type for."""
+    wrong = []
+    for name, document in documents.items():
+        operations = {each["operationId"]: each for item in document["paths"].values() for each in item.values()}
+        for (operation, _), example in examples_in(document).items():
+            answer = operations[operation]["responses"][str(example["answer"]["status"])]
+            for media, content in answer["content"].items():
+                if media == "application/json":
+                    wrong += [f"{name} {operation}: {text}" for text in undescribed(example["answer"]["body"], content["schema"], Reader(document))]
+    assert sorted(set(wrong)) == []
+
+
+def undescribed(value: Any, schema: Any, reader: Reader, at: str = "") -> Iterator[str]:
+    schema = reader.resolve(schema)
+    kind = {dict: "object", list: "array"}.get(type(value))
+    choices = [reader.resolve(choice) for choice in schema.get("anyOf", [schema])]
+    schema = next((choice for choice in choices if choice.get("type") == kind), {})
+    if isinstance(value, list):
+        for each in value:
+            yield from undescribed(each, schema.get("items", {}), reader, f"{at}/*")
+    for name, each in value.items() if isinstance(value, dict) and schema.get("title") not in OF_ITS_OWN else ():
+        if "properties" in schema and name not in schema["properties"]:
+            yield f"{at}/{name}"
+        else:
+            more = schema.get("additionalProperties")
+            yield from undescribed(each, schema.get("properties", {}).get(name, more if isinstance(more, dict) else {}), reader, f"{at}/{name}")
 
 
 SHOWN = {

@@ -4,7 +4,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from crm_events.event import Instant
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Shape(BaseModel):
@@ -26,6 +26,13 @@ class IdentifierPart(Shape):
     added_at: Instant
 
 
+class SourcePart(Shape):
+    """Where the customer was first heard of."""
+
+    system: str
+    reference: str | None = None
+
+
 class ProfilePart(Shape):
     """Who the customer is: field by field what was told last, by the time it happened."""
 
@@ -35,8 +42,14 @@ class ProfilePart(Shape):
     roles: list[str]
     identifiers: list[IdentifierPart]
     language: str | None
+    time_zone: str | None
+    address: str | None
+    birthday: str | None
+    organisation_name: str | None
+    source: SourcePart | None
     owner_id: str | None
     lifecycle_stage: str | None
+    registered_at: Instant | None
     tenure_days: int | None
 
 
@@ -49,6 +62,42 @@ class ConsentPart(Shape):
     status: Literal["granted", "denied", "withdrawn", "expired"]
     since: Instant
     event_id: UUID
+    effective_to: Instant | None
+
+
+class WindowPart(Shape):
+    """Hours of the week in which the customer likes to be reached, by the clock of `time_zone`."""
+
+    days: list[str]
+    starts: str = Field(alias="from")
+    ends: str = Field(alias="to")
+    time_zone: str
+
+
+class CapPart(Shape):
+    """At most `count` messages in `per_days` days."""
+
+    count: int
+    per_days: int
+
+
+class PreferencesPart(Shape):
+    """How the customer likes to be reached; null: never told, or cleared."""
+
+    channel: str | None
+    language: str | None
+    frequency_cap: CapPart | None
+    time_windows: list[WindowPart]
+
+
+class RelationshipPart(Shape):
+    """`member_id`, one of the customer's ids, stands in relation `kind` to `other_id`."""
+
+    id: UUID
+    member_id: UUID
+    kind: str
+    other_id: UUID
+    since: Instant
 
 
 class ContactPart(Shape):
@@ -58,6 +107,7 @@ class ContactPart(Shape):
     last_contact_at: Instant | None
     days_since_last_contact: int | None
     by_channel: dict[str, int]
+    by_direction: dict[str, int]
     two_way_ratio: float | None
 
 
@@ -76,13 +126,18 @@ class ClockPart(Shape):
 
 
 class TicketPart(Shape):
-    """An open ticket."""
+    """An open ticket. `waiting_since`: the first message of the customer that nobody answered yet."""
 
     ticket_id: UUID
     subject: str | None
+    kind: str
+    channel: str
     status: str
     priority: str
+    category: str | None
+    assignee_id: str | None
     opened_at: Instant
+    waiting_since: Instant | None
     clocks: list[ClockPart]
 
 
@@ -105,15 +160,34 @@ class ExpiringPart(Shape):
     at: Instant
 
 
-class LoyaltyPart(Shape):
-    """Points of all memberships together."""
+class MembershipPart(Shape):
+    """The points of one membership."""
 
     member_id: UUID
+    customer_id: UUID
+    programme: str | None
+    enrolled_at: Instant
     tier: str | None
     available: int
     pending: int
-    expiring_next: ExpiringPart | None
+    reserved: int
+    redeemed: int
     debt: int
+
+
+class LoyaltyPart(Shape):
+    """Points of all memberships together; `member_id` and `programme` are those of the oldest in a programme, `members` is each."""
+
+    member_id: UUID
+    programme: str | None
+    tier: str | None
+    available: int
+    pending: int
+    reserved: int
+    redeemed: int
+    debt: int
+    expiring_next: ExpiringPart | None
+    members: list[MembershipPart]
 
 
 class MoneyPart(Shape):
@@ -159,8 +233,8 @@ class CustomerView(Shape):
     member_ids: list[UUID]
     profile: ProfilePart | None = None
     consents: list[ConsentPart] = []
-    preferences: dict[str, Any] = {}
-    relationships: list[dict[str, Any]] = []
+    preferences: PreferencesPart = Field(default_factory=lambda: PreferencesPart(channel=None, language=None, frequency_cap=None, time_windows=[]))
+    relationships: list[RelationshipPart] = []
     contact: ContactPart | None = None
     service: ServicePart | None = None
     loyalty: LoyaltyPart | None = None

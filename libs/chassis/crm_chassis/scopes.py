@@ -15,6 +15,8 @@ SCOPES = {
     "reporting:admin": "Set cost rates and targets.",
     "ops:read": "Watch projections and reconciliation.",
     "ops:write": "Rebuild, retry, drop.",
+    "webhooks:read": "See who has events sent, and how each delivery went.",
+    "webhooks:write": "Have events sent to an address, change that, send again.",
     "personal:read": "See personal fields.",
     "self": "A customer: what is theirs, and nothing else.",
 }

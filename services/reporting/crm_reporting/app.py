@@ -30,6 +30,9 @@ from crm_reporting.projector_process import GROUP
 from crm_reporting.reading import Reader
 from crm_reporting.rfm import Scores
 from crm_reporting.settings import ReportingSettings
+from crm_reporting.webhooks import api as webhooks_api
+from crm_reporting.webhooks import log_api
+from crm_reporting.webhooks.secret import Secrets
 
 VIEWERS, WIDE = 6, 4  # connections for reads of one customer, and for lists and figures: a slow figure never keeps a view waiting
 WIDE_SECONDS = 30.0
@@ -37,8 +40,11 @@ WIDE_SECONDS = 30.0
 WIDELY = {"jit": "off", "plan_cache_mode": "force_custom_plan", **PATIENCE}
 
 ROUTERS = tuple(
-    each.router for each in (listing_api, stream_api, customers_api, kpis_api, inputs_api, operations_api, parked_api, pausing_api, status_api, trail_api)
-)
+    each.router
+    for each in (
+        listing_api, stream_api, customers_api, kpis_api, inputs_api, operations_api, parked_api, pausing_api, status_api, trail_api, webhooks_api, log_api,
+    )
+)  # fmt: skip
 
 
 def reporting_app(settings: ReportingSettings) -> FastAPI:
@@ -79,7 +85,8 @@ async def _reads(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         overseer = Overseer(wide, processes, chassis.registry, hours=settings.reconcile_hours)
         async with running({"applied": applied.run, "audit": audit.run, "overseer": overseer.run}, chassis.registry):
             try:
-                yield {"reader": reader, "applied": applied, "audit": audit, "wide": wide, "processes": processes}
+                secrets = Secrets(settings.master_key_bytes)
+                yield {"reader": reader, "applied": applied, "audit": audit, "wide": wide, "processes": processes, "webhook_secrets": secrets}
             finally:
                 await processes.close()
                 await scores.close()

@@ -9,6 +9,7 @@ DESCRIBED = Described(
         "kpis": "Figures over a period, and every fact they counted.",
         "inputs": "What things cost and what is aimed at.",
         "operations": "For operators: what is late, stuck, lost or slow, and what to do about it.",
+        "webhooks": "Events sent to your own address, signed, for those who have no Kafka.",
         "commands": "Many commands in one request.",
     },
     package="crm_reporting",

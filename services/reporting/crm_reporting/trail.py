@@ -12,7 +12,7 @@ from crm_chassis.problems import Asked, Problem, problem_of
 from crm_events.lease import Connection
 from crm_events.refusals import Refusal
 
-Operation = Literal["look", "retry", "drop", "pause", "resume", "rebuild", "reconcile"]
+Operation = Literal["look", "retry", "drop", "pause", "resume", "rebuild", "reconcile", "webhook"]
 
 _ADD = "insert into operation_trail (actor, request_id, operation, outcome, source, customer_id, subject, reason) values ($1, $2, $3, $4, $5, $6, $7, $8)"
 _PAGE = """

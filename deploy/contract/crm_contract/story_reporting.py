@@ -12,6 +12,7 @@ _HER = {"customer_id": MARYAM}
 _WRITES = ("contacts.runCommands.twoLines", "contacts.addNote.aNote", "tickets.closeTicket.done", "loyalty.cancelRedemption.givenBack")
 _PERIOD = {"from": "2026-10-10T00:00:00Z", "to": "2026-10-12T00:00:00Z"}
 _PARKED = {"source": "tickets", "customer_id": NOBODY}
+_HOOK = {"webhook_id": "{createWebhook.oneCustomersTickets.id}"}
 
 REPORTING: list[Step] = [
     step("getCustomer", "whole", "Everything known of her, with her last writes in it", path=_HER, header={"Prefer": "wait=10"}, awaits=_WRITES),
@@ -54,6 +55,19 @@ REPORTING: list[Step] = [
     step("dropParked", "nothing", "Nothing to leave out", 404, path=_PARKED, body={"event_id": NOBODY, "reason": "made by a faulty import"}),
     step("startRebuild", "why", "A reason says something", 422, body={"reason": "?"}),
     step("getRebuild", "unknown", "No build of this name", 404, path={"build": "b999"}),
+    step("createWebhook", "oneCustomersTickets", "Have a customer's tickets told to an address", 201, body={
+        "url": "https://hooks.example/crm", "types": ["ticket.*"], "customer_ids": [NOBODY], "description": "انبار مرکزی",
+    }, moment=True),
+    step("createWebhook", "addressOfThisHouse", "Messages go to public addresses", 422, body={"url": "https://10.0.0.7/crm", "types": ["*"]}),
+    step("listWebhooks", "all", "Every subscription and how it stands", moment=True),
+    step("getWebhook", "one", "How does it stand?", path=_HOOK, moment=True),
+    step("changeWebhook", "moreTypes", "Other events as well", path=_HOOK, body={"types": ["ticket.*", "interaction.*"]}, moment=True),
+    step("replaceWebhookSecret", "inADay", "A new secret; for a day both verify", path=_HOOK, body={"overlap_hours": 24}, moment=True),
+    step("replayWebhook", "all", "Everything from the start again", path=_HOOK, body={"after": 0}, moment=True),
+    step("listWebhookDeliveries", "failed", "What was given up", path=_HOOK, query={"state": "failed"}),
+    step("getWebhookDelivery", "unknown", "No such delivery", 404, path=_HOOK | {"delivery_id": 1}),
+    step("redeliverWebhook", "unknown", "No such delivery", 404, path=_HOOK | {"delivery_id": 1}),
+    step("deleteWebhook", "one", "End it", path=_HOOK),
     step("runCommands", "oneLine", "A command as a line", body=(
         '{"operation":"setTarget","key":null,"path":{"name":"csat-2026"},"body":{"kpi":"csat","value":"90","unit":"percent","scope":"company",'
         '"valid_from":"2026-01-01T00:00:00Z"}}\n'

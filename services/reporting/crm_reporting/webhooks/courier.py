@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
@@ -87,37 +87,38 @@ class Courier:
     async def _turn(self, stop: asyncio.Event) -> bool:
         """Send to whoever is due, then wait for news; False when there is nothing more to do here."""
         means, self.woken = self._means, asyncio.Event()
+        # Who is due is looked at first: what came after a change is sent by what was changed, to the new address and under the new secret.
+        heads = await means.pool.fetch(_HEADS, self._webhook, list(self._under_way.values()), ABREAST - len(self._under_way))
+        rows = await events(means.pool, [head["journal_id"] for head in heads]) if heads else {}
         one = await means.pool.fetchrow(_ONE, self._webhook)
+        keys = await means.secrets.keys(means.pool, self._webhook)
         if stop.is_set() or one is None or one["state"] != "enabled":
             return False
         if self._poster is None or self._poster.target.told != one["url"]:
             await self._end()
             self._poster = means.post(one["url"])
-        keys = await means.secrets.keys(means.pool, self._webhook)
         trouble = None if keys else NO_SECRET
         if trouble != one["trouble"]:
             await means.pool.execute(_TROUBLE, self._webhook, trouble)
-        most = 1 if one["failures"] >= PATIENT else ABREAST
         if trouble is not None:
             soon = LOOK
         elif one["quiet"] > 0 or not means.leads():
             soon = one["quiet"] or 1.0
-        elif len(self._under_way) >= most:
-            soon = LOOK
         else:
-            await self._send(one, keys, most - len(self._under_way))
-            due = await means.pool.fetchval(_NEXT, self._webhook, list(self._under_way.values()))
-            soon = LOOK if due is None or len(self._under_way) >= most else max(due, 0.01)
+            soon = await self._send(one, heads, rows, keys)
         await self._news(stop, soon)
         return True
 
-    async def _send(self, one: asyncpg.Record, keys: list[bytes], free: int) -> None:
-        means = self._means
-        heads = await means.pool.fetch(_HEADS, self._webhook, list(self._under_way.values()), free)
-        rows = await events(means.pool, [head["journal_id"] for head in heads]) if heads else {}
-        for head in heads:
+    async def _send(self, one: asyncpg.Record, heads: Sequence[asyncpg.Record], rows: Mapping[int, asyncpg.Record], keys: list[bytes]) -> float:
+        """Begin with as many as may be under way together; in how many seconds somebody else is due."""
+        most = 1 if one["failures"] >= PATIENT else ABREAST
+        for head in heads[: max(most - len(self._under_way), 0)]:
             sending = asyncio.create_task(self._deliver(head, rows.get(head["journal_id"]), keys, failing=one["failing"]))
             self._under_way[sending] = head["customer_id"]
+        if len(self._under_way) >= most:
+            return LOOK
+        due = await self._means.pool.fetchval(_NEXT, self._webhook, list(self._under_way.values()))
+        return LOOK if due is None else max(due, 0.01)
 
     async def _deliver(self, head: asyncpg.Record, row: asyncpg.Record | None, keys: list[bytes], *, failing: bool) -> None:
         means = self._means

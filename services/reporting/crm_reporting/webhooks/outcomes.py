@@ -29,7 +29,7 @@ _NOW = "update webhook_delivery set due_at = clock_timestamp() where webhook = $
 _FAILED = """
 with whose as (
   select id, failing_since, now, coalesce(extract(epoch from now - failing_since), 0)::float8 as failing_for
-  from webhook, clock_timestamp() as now where id = $1),
+  from webhook, clock_timestamp() as now where id = $1 for update of webhook),
 tried as (
   update webhook_delivery d set attempts = d.attempts + 1, reason = $7, first_tried_at = coalesce(d.first_tried_at, w.now),
     due_at = w.now + make_interval(secs => $8),

@@ -43,8 +43,12 @@ class OwnProcesses:
 
     async def _run(self, name: str, words: tuple[str, ...], ended: Callable[[int], Awaitable[None]] | None) -> int:
         program = (sys.executable, "-c", "from crm_reporting.cli import app; app()", *words)
-        process = await asyncio.create_subprocess_exec(*program, env={**os.environ, **_environment(self._settings)}, stdin=asyncio.subprocess.DEVNULL)
+        told = {**os.environ, **_environment(self._settings)}
+        process = await asyncio.create_subprocess_exec(*program, env=told, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE)
         try:
+            if process.stdout is not None:
+                async for line in process.stdout:
+                    _handed_on(name, line.decode(errors="replace").rstrip())
             code = await process.wait()
         except asyncio.CancelledError:
             process.terminate()
@@ -54,6 +58,14 @@ class OwnProcesses:
         if ended is not None:
             await ended(code)
         return code
+
+
+def _handed_on(name: str, line: str) -> None:
+    """What it says becomes ours: its log as it is, and what it says to people (builds, counts, digests, ids of events) as a line of the log."""
+    if line.startswith("{"):
+        print(line, flush=True)  # noqa: T201  a line of the log already
+    else:
+        log.info("own_process_says", name=name, line=line)
 
 
 def _environment(settings: ReportingSettings) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 # What is only good for this one answer, or depends on what the clock says or on everybody else.
 OPAQUE = {
     "request_id", "next", "etag", "ETag", "decision_id", "position", "consistency_token", "tenure_days", "days_since_last_contact", "elapsed_minutes",
-    "lifecycle_stage", "rfm",
+    "lifecycle_stage", "rfm", "journalid", "traceparent", "correlationid", "dataschema",
 }  # fmt: skip
 
 

@@ -22,6 +22,8 @@ REPORTING: list[Step] = [
     step("getTimeline", "oneDay", "What happened on the day of her complaint", path=_HER, query={
         "types": "ticket.opened,ticket.message_added,interaction.recorded", "from": "2026-10-06T00:00:00Z", "to": "2026-10-11T00:00:00Z",
     }),
+    step("listEvents", "herBeginning", "Her first event, opened", query={"customer_id": MARYAM, "limit": 1}),
+    step("listEvents", "noSuchSource", "A source that is not known", 422, query={"source": "elsewhere"}),
     step("streamCustomer", "firstView", "The stream begins with the view", path=_HER),
     step("listCustomers", "byTier", "Customers of a tier", query={"tier": LEAF}, header={"Prefer": "wait=10"}, awaits=_WRITES),
     step("listCustomers", "noSuchOrder", "An order that is not known", 422, query={"sort": "luck"}),

@@ -15,7 +15,20 @@ from crm_events.store.store import EventStore
 from crm_events.tracing import connection_class
 from fastapi import FastAPI
 
-from crm_reporting import builds, customers_api, inputs_api, kpis_api, listing_api, operations_api, parked_api, pausing_api, status_api, stream_api, trail_api
+from crm_reporting import (
+    builds,
+    customers_api,
+    events_api,
+    inputs_api,
+    kpis_api,
+    listing_api,
+    operations_api,
+    parked_api,
+    pausing_api,
+    status_api,
+    stream_api,
+    trail_api,
+)
 from crm_reporting.ailing import Looker
 from crm_reporting.applied import Applied
 from crm_reporting.audit import Audit
@@ -39,12 +52,9 @@ WIDE_SECONDS = 30.0
 # A figure's best plan depends on its period; and a drain, which runs here, must not hold a customer's lock in a frozen process.
 WIDELY = {"jit": "off", "plan_cache_mode": "force_custom_plan", **PATIENCE}
 
-ROUTERS = tuple(
-    each.router
-    for each in (
-        listing_api, stream_api, customers_api, kpis_api, inputs_api, operations_api, parked_api, pausing_api, status_api, trail_api, webhooks_api, log_api,
-    )
-)  # fmt: skip
+READS = (listing_api, stream_api, customers_api, events_api, kpis_api)
+OPERATING = (operations_api, parked_api, pausing_api, status_api, trail_api)
+ROUTERS = tuple(each.router for each in (*READS, inputs_api, *OPERATING, webhooks_api, log_api))
 
 
 def reporting_app(settings: ReportingSettings) -> FastAPI:

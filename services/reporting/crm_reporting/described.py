@@ -6,6 +6,7 @@ DESCRIBED = Described(
     purpose="Everything known of a customer in one view, live and as it stood at any moment; figures with the facts behind them.",
     tags={
         "customers": "The unified view of a customer, the timeline, the live stream, and lists.",
+        "events": "Every event there is, in order, for those without Kafka.",
         "kpis": "Figures over a period, and every fact they counted.",
         "inputs": "What things cost and what is aimed at.",
         "operations": "For operators: what is late, stuck, lost or slow, and what to do about it.",

@@ -11,9 +11,8 @@ from crm_events.sealing import is_sealed
 from crm_reporting.entry import JOURNAL_COLUMNS, payload_of
 
 MEDIA_TYPE = "application/cloudevents+json"
-_ROWS = f"""
-select id, version, command_id::text, actor, correlation_id, causation_id::text, traceparent, {JOURNAL_COLUMNS} from journal where id = any($1::bigint[])
-"""
+COLUMNS = f"id, version, command_id::text, actor, correlation_id, causation_id::text, traceparent, {JOURNAL_COLUMNS}"  # of the journal: what `body` needs
+_ROWS = f"select {COLUMNS} from journal where id = any($1::bigint[])"
 
 
 async def events(connection: "asyncpg.Pool", ids: list[int]) -> Mapping[int, asyncpg.Record]:
@@ -43,6 +42,11 @@ def _closed(value: Any) -> bool:
 
 def body(row: asyncpg.Record, schema_base_url: str) -> bytes:
     """The CloudEvent: attributes named as the topic's headers without `ce_`, those an event does not have left out, `data` byte for byte the topic's value."""
+    return orjson.dumps(cloud_event(row, schema_base_url))
+
+
+def cloud_event(row: asyncpg.Record, schema_base_url: str) -> dict[str, Any]:
+    """The same, not yet JSON; `data` is."""
     told = {
         "specversion": "1.0",
         "id": row["event_id"],
@@ -64,4 +68,4 @@ def body(row: asyncpg.Record, schema_base_url: str) -> bytes:
         "traceparent": row["traceparent"],
         "data": orjson.Fragment(row["payload"]),
     }
-    return orjson.dumps({name: value for name, value in told.items() if value is not None})
+    return {name: value for name, value in told.items() if value is not None}

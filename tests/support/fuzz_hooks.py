@@ -22,10 +22,9 @@ def lines(_: schemathesis.SerializationContext, value: Any) -> bytes:
 
 
 @schemathesis.hook
-def map_path_parameters(context: schemathesis.HookContext, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Half of them name what is there, but for live streams: one that is let in does not end."""
-    live = context.operation is not None and context.operation.path.endswith("/stream")
-    return path_parameters if live or path_parameters is None else _acquainted(path_parameters)
+def map_path_parameters(_: schemathesis.HookContext, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Half of them name what is there."""
+    return _acquainted(path_parameters) if path_parameters else path_parameters
 
 
 @schemathesis.hook

@@ -45,6 +45,7 @@ def fuzz(url: str, token: str, *, known: Mapping[str, str], cases: int, seed: in
     folder.mkdir(parents=True, exist_ok=True)
     asked = [str(PROGRAM), "run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {token}", "--checks", CHECKS, "--continue-on-failure"]
     bounds = ["--max-examples", str(cases), "--seed", str(seed), "--generation-database", "none", "--request-timeout", "30", "--suppress-health-check", "all"]
+    bounds += ["--exclude-path-regex", "/stream$"]  # one that is let in does not end: tests of its own ask it
     hooks = {"SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": str(Path(__file__).parent), "FUZZ_KNOWN": json.dumps(known)}
     ran = subprocess.run([*asked, *bounds, "--no-color"], cwd=folder, env=os.environ | hooks, capture_output=True, text=True)
     sent = re.search(r"^  ([\d,]+) generated", ran.stdout, re.MULTILINE)

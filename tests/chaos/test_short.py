@@ -64,4 +64,4 @@ def test_the_page_names_every_scenario_and_every_failpoint() -> None:
     told = {row[3].strip(" `"): row[4].split() for row in rows if row[3].strip()}
     assert told == {name: each.invariants.split() for name, each in SCENARIOS.items()}
     points = {point for module in ROOT.glob("*/*/crm_*/**/*.py") for point in re.findall(r'\breached\("([a-z_.]+)"\)', module.read_text())}
-    assert points == set(re.findall(r"`((?:append|eraser|relay|projector|composer|feed|rebuild)\.(?!py\b)[a-z_]+)`", page))
+    assert points == set(re.findall(r"`((?:append|eraser|relay|projector|composer|feed|rebuild|webhooks)\.(?!py\b)[a-z_]+)`", page))

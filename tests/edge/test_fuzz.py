@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from fuzzing import SERVICES, acquaintances, fuzz
+from fuzzing import SERVICES, acquaintances, fuzz, tidy
 
 CASES, SEED = 4, 1  # `make fuzz` sends more
 
@@ -17,5 +17,6 @@ def folder(session_folder: Path) -> Path:
 @pytest.mark.parametrize("service", SERVICES)
 def test_whatever_is_sent_is_answered_as_the_document_says(stack: Mapping[str, str], folder: Path, service: str) -> None:
     sent, wrong = fuzz(stack[f"{service.upper()}_URL"], stack["TOKEN"], known=acquaintances(stack), cases=CASES, seed=SEED, folder=folder / service)
+    tidy(stack)
     assert not wrong, wrong[-6000:]
     assert sent > 300

@@ -28,6 +28,12 @@ def map_path_parameters(_: schemathesis.HookContext, path_parameters: dict[str, 
 
 
 @schemathesis.hook
+def map_headers(_: schemathesis.HookContext, headers: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Nobody waits for a write that never was: ten seconds a question would be hours."""
+    return headers | {"Prefer": "wait=0"} if headers and "Consistency-Token" in headers else headers
+
+
+@schemathesis.hook
 def map_body(_: schemathesis.HookContext, body: Any) -> Any:
     """Half of those that name a customer or a thing name one that is there."""
     return _acquainted(body) if isinstance(body, dict) else body

@@ -56,6 +56,16 @@ def test_ports_stay_from_up_to_down(tmp_path: Path) -> None:
     assert addresses.choose(tmp_path, fresh=False).url("tickets") == "http://127.0.0.1:8002"
 
 
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_part_that_a_newer_release_has_gets_a_port_too(tmp_path: Path, fresh: bool) -> None:
+    older = addresses.choose(tmp_path, fresh=fresh)
+    addresses.keep(tmp_path, addresses.Addresses(fresh, {name: port for name, port in older.ports.items() if name != "webhooks"}))
+    newer = addresses.choose(tmp_path, fresh=not fresh)
+    assert newer.ports.keys() == older.ports.keys()
+    assert {name: port for name, port in newer.ports.items() if name != "webhooks"}.items() <= older.ports.items()
+    assert newer.url("webhooks") != newer.url("reporting")
+
+
 def test_a_client_finds_addresses_and_a_token_in_one_private_file(tmp_path: Path) -> None:
     sheet.write(tmp_path / "stack", AROUND.addresses, "127.0.0.1:19092", "a.b.c")
     file = tmp_path / "stack.env"

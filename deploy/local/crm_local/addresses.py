@@ -33,7 +33,9 @@ def known(data_dir: Path) -> Addresses | None:
         document = json.loads(_file(data_dir).read_text())
     except FileNotFoundError:
         return None
-    return Addresses(document["fresh"], document["ports"])
+    told = Addresses(document["fresh"], document["ports"])
+    later = [name for name in _DEFAULTS if name not in told.ports]  # parts of a newer release than the one that chose
+    return told.moved(later) if told.fresh else Addresses(False, {name: _DEFAULTS[name] for name in later} | told.ports)
 
 
 def choose(data_dir: Path, *, fresh: bool) -> Addresses:

@@ -28,9 +28,10 @@ def map_path_parameters(_: schemathesis.HookContext, path_parameters: dict[str, 
 
 
 @schemathesis.hook
-def map_headers(_: schemathesis.HookContext, headers: dict[str, Any] | None) -> dict[str, Any] | None:
+def before_call(_: schemathesis.HookContext, case: schemathesis.Case, __: dict[str, Any]) -> None:
     """Nobody waits for a write that never was: ten seconds a question would be hours."""
-    return headers | {"Prefer": "wait=0"} if headers and "Consistency-Token" in headers else headers
+    if case.headers and "Consistency-Token" in case.headers and "wait=" in str(case.headers.get("Prefer", "wait=")):
+        case.headers["Prefer"] = "wait=0"
 
 
 @schemathesis.hook

@@ -9,7 +9,7 @@ from crm_reporting.ailing import LATE, Ailments
 from crm_reporting.overseeing import difference
 
 SLOW = 0.5  # seconds a question that reads nothing may take, the wait for a connection included
-ALWAYS = ("relay", "timer", "eraser", "feed")  # what somebody leads at all times; other leases are taken for a while
+ALWAYS = ("relay", "timer", "eraser", "feed", "webhooks")  # what somebody leads at all times; other leases are taken for a while
 OLD = timedelta(days=1)  # a comparison older than this says little
 
 

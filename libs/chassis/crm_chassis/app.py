@@ -37,7 +37,7 @@ from crm_chassis.streams import Streams
 
 EXPOSED = [
     *("ETag", "Location", "Link", "Consistency-Token", "View-State", "Idempotency-Replayed", "Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy"),
-    *("Deprecation", "Sunset"),
+    *("Deprecation", "Sunset", "Next-After", "Journal-End"),
 ]
 # The framework's own telemetry tells paths, queries and what did not fit: ours (tracing.py) does not.
 SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}

@@ -112,7 +112,9 @@ def _adjust(method: str, operation: dict[str, Any]) -> None:
             if content.pop("itemSchema", None):  # a word of 3.2 in a document of 3.1
                 content["schema"] = EVENTS
         if status.startswith("2"):
+            own = answer.get("headers", {})  # what the route itself says
             answer.update(_headers(*_told(writes, status, sent, "text/event-stream" in answer.get("content", {}))))
+            answer["headers"] |= own
             if answer["description"] == "Successful Response":
                 answer["description"] = "Done; the resource as it now is." if writes else "What was asked for."
     if "If-None-Match" in sent:

@@ -1,7 +1,12 @@
-"""Who looked at whom? Every read about one customer, and every row of a list with names in clear, leaves a row in `access`, a fraction of a second later."""
+"""Who looked at whom? Every read about one customer, and every row of a list with names in clear, leaves a row in `access`, a fraction of a second later.
+
+Events read in bulk leave theirs, one a customer, before they are answered.
+"""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -16,18 +21,33 @@ _COLUMNS = ("actor", "customer_id", "operation", "request_id", "opened")
 log = structlog.get_logger(__name__)
 
 
+class Row(NamedTuple):
+    """One read about one customer. `opened`: personal fields were told in clear."""
+
+    actor: str
+    customer_id: UUID
+    operation: str
+    request_id: str
+    opened: bool
+
+
 class Audit:
     """Gathers rows and writes them together."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._rows: list[tuple[str, UUID, str, str, bool]] = []
+        self._rows: list[Row] = []
 
     def note(self, actor: str, customer_id: UUID, operation: str, request_id: str, *, opened: bool) -> None:
         """One read. asyncpg.InterfaceError when too many wait: the database is away."""
         if len(self._rows) >= MOST:
             raise asyncpg.InterfaceError("the audit cannot be written")
-        self._rows.append((actor, customer_id, operation, request_id, opened))
+        self._rows.append(Row(actor, customer_id, operation, request_id, opened))
+
+    async def write_now(self, rows: Sequence[Row]) -> None:
+        """Rows that must be there before the answer is: of many people at once. Raises what the database raises."""
+        if rows:
+            await self._pool.copy_records_to_table("access", records=rows, columns=_COLUMNS)
 
     @property
     def waiting(self) -> int:

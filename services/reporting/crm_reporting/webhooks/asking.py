@@ -1,7 +1,7 @@
 """Is what a subscriber asks for something that can be done?"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
 import httpx2
@@ -13,11 +13,12 @@ from crm_reporting.webhooks.target import Network, Refused, Target
 _PATIENCE = 3.0  # seconds; a name that cannot be looked up now may be there when events come
 
 
-def check_types(types: Sequence[str]) -> None:
-    """Raises Invalid for a type that no service tells: a slip of the pen would be a subscription that stays silent."""
+def check_types(types: Sequence[str], refusal: Callable[[int], Exception] | None = None) -> None:
+    """Raises Invalid (or what `refusal` makes of the place) for a type that no service tells: a slip of the pen would be a subscription that stays silent."""
     for place, told in enumerate(types):
         if not any(fnmatchcase(known, told) for known in REGISTRY):
-            raise Invalid(f"/types/{place}", "unknown-type", "No service tells of this type; the catalogue of events names them.")
+            detail = "No service tells of this type; the catalogue of events names them."
+            raise refusal(place) if refusal else Invalid(f"/types/{place}", "unknown-type", detail)
 
 
 async def check_url(url: str, allowed: Sequence[Network]) -> None:

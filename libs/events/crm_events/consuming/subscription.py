@@ -9,6 +9,9 @@
 import asyncio
 import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -20,6 +23,7 @@ from crm_events.topics import PARTITIONS
 log = structlog.get_logger(__name__)
 
 DEADLINE = 10.0  # seconds for any single question to the broker
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 START_DEADLINE = 60.0  # joining a group waits for the session of a dead member to run out
 
 
@@ -49,10 +53,19 @@ class Subscription:
     """The partitions of some topics, shared out by Kafka's group; all of them when `share` is False.
 
     `instance`: a stable name of this process makes its membership static: a restart within `session` seconds then disturbs no other member.
+    `connection`: security settings of aiokafka's clients.
     """
 
     def __init__(
-        self, bootstrap_servers: str, group: str, topics: Iterable[str], *, share: bool = True, instance: str | None = None, session: float = 30.0
+        self,
+        bootstrap_servers: str,
+        group: str | None,
+        topics: Iterable[str],
+        *,
+        share: bool = True,
+        instance: str | None = None,
+        session: float = 30.0,
+        connection: Mapping[str, Any] = NOTHING,
     ) -> None:
         self._topics, self._share, self._flag, self._seen = sorted(topics), share, _Flag(), -1
         self._consumer = AIOKafkaConsumer(
@@ -66,6 +79,7 @@ class Subscription:
             heartbeat_interval_ms=min(3_000, int(session * 100)),
             fetch_max_wait_ms=100,  # a seek has to wait for the fetch under way
             request_timeout_ms=int(DEADLINE * 1000),
+            **connection,
         )
 
     async def start(self) -> None:
@@ -120,6 +134,12 @@ class Subscription:
         """The first offset in the log, and the one the next record will get."""
         async with asyncio.timeout(DEADLINE):
             return (await self._consumer.beginning_offsets([tp]))[tp], (await self._consumer.end_offsets([tp]))[tp]
+
+    async def at(self, tp: TopicPartition, moment: datetime) -> int | None:
+        """The offset of the first record that the broker took at that moment or later, None where there is none."""
+        async with asyncio.timeout(DEADLINE):
+            found = (await self._consumer.offsets_for_times({tp: int(moment.timestamp() * 1000)}))[tp]
+        return None if found is None else int(found.offset)
 
     async def ends(self, tps: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The offsets the next records will get; empty when the broker does not say."""

@@ -219,7 +219,9 @@ def test_t09_a_merged_customer_stays_in_every_list_that_a_part_was_in(client: Cl
     assert golden.view()["loyalty"]["tier"] == "gold"
 
     def listed(person: Person, query: str) -> list[str]:
-        answer = client.send("reporting", "GET", f"/v1/customers?{query}&sort=-first_seen_at&limit=200", Consistency_Token=",".join(person.tokens), Prefer="wait=10")
+        answer = client.send(
+            "reporting", "GET", f"/v1/customers?{query}&sort=-first_seen_at&limit=200", Consistency_Token=",".join(person.tokens), Prefer="wait=10"
+        )
         return [one["customer_id"] for one in ok(answer)["items"]]
 
     assert golden.id in listed(golden, "tier=gold")
@@ -255,7 +257,9 @@ def test_t39_every_touch_of_every_service_is_seen_in_one_place(client: Client, p
     person.complain("شکایت")
     person.buy(programme, 900)
     kinds = [item["type"] for item in person.timeline()]
-    assert {"contact.registered", "interaction.recorded", "note.added", "ticket.opened", "member.enrolled", "transaction.recorded", "points.earned"} <= set(kinds)
+    assert {"contact.registered", "interaction.recorded", "note.added", "ticket.opened", "member.enrolled", "transaction.recorded", "points.earned"} <= set(
+        kinds
+    )
     assert {item["source"] for item in timeline(client, person.id)} == {"contacts", "tickets", "loyalty"}
 
 

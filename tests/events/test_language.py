@@ -8,7 +8,15 @@ from typing import Any, get_args
 import pytest
 from crm_events.event import Event, Personal
 from crm_events.language.consent import ConsentGranted, PreferenceTimeWindowSet, TimeWindow
-from crm_events.language.contacts import ContactDetailsChanged, ContactEvent, ContactRegistered, InteractionEvent, NeedRecorded, RelationshipEvent
+from crm_events.language.contacts import (
+    ContactDetailsChanged,
+    ContactEvent,
+    ContactRegistered,
+    InteractionEvent,
+    NeedRecorded,
+    RedactionEvent,
+    RelationshipEvent,
+)
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
@@ -21,6 +29,7 @@ STREAMS: dict[str, Any] = {
     "contact": ContactEvent,
     "interaction": InteractionEvent,
     "relationship": RelationshipEvent,
+    "redaction": RedactionEvent,
     "ticket": TicketEvent,
     "sla_policy": SlaPolicyEvent,
     "calendar": CalendarEvent,

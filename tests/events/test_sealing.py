@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 import pytest
 from crm_events.refusals import Gone
-from crm_events.sealing import is_sealed, key_ids_in, open_json, open_tree, seal, sealed_key_ids, unseal
+from crm_events.sealing import Opener, is_sealed, key_ids_in, open_json, open_tree, seal, sealed_key_ids, unseal
 from crm_events.vault import SCHEMA, LocalVault
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
@@ -23,24 +23,31 @@ def test_what_was_sealed_is_opened_to_the_letter(text: str) -> None:
     plain = text.encode(errors="ignore").decode()
     sealed = seal(plain, key_id=ONE, key=KEY, event_id=EVENT, field="name")
     assert is_sealed(sealed)
-    assert unseal(sealed, {ONE: KEY}) == plain
+    assert unseal(sealed, {ONE: Opener(KEY)}) == plain
     assert sealed != seal(plain, key_id=ONE, key=KEY, event_id=EVENT, field="name"), "equal texts do not look equal"
 
 
 def test_sealed_text_cannot_be_moved_to_another_key_event_or_field() -> None:
     sealed = seal("مریم", key_id=ONE, key=KEY, event_id=EVENT, field="name")
-    assert unseal(sealed, {ONE: ANOTHER}) is None
-    assert unseal(sealed.replace(str(ONE), str(OTHER)), {OTHER: KEY}) is None
-    assert unseal(sealed.replace(str(EVENT), str(OTHER)), {ONE: KEY}) is None
-    assert unseal(sealed.replace(".name.", ".text."), {ONE: KEY}) is None
+    assert unseal(sealed, {ONE: Opener(ANOTHER)}) is None
+    assert unseal(sealed.replace(str(ONE), str(OTHER)), {OTHER: Opener(KEY)}) is None
+    assert unseal(sealed.replace(str(EVENT), str(OTHER)), {ONE: Opener(KEY)}) is None
+    assert unseal(sealed.replace(".name.", ".text."), {ONE: Opener(KEY)}) is None
     assert unseal(sealed, {}) is None
+
+
+def test_what_was_sealed_for_a_redacted_event_is_opened_no_more() -> None:
+    mine, other = (seal("مریم", key_id=ONE, key=KEY, event_id=event, field="text") for event in (EVENT, OTHER))
+    shut = {ONE: Opener(KEY, frozenset([EVENT]))}
+    assert (unseal(mine, shut), unseal(other, shut)) == (None, "مریم")
+    assert open_json(orjson.dumps({"text": mine}), shut) is None and open_tree({"text": mine}, shut) == ({"text": None}, ["text"])
 
 
 def test_what_cannot_be_opened_is_null_and_named() -> None:
     mine, theirs = (seal(text, key_id=key, key=KEY, event_id=EVENT, field="value") for text, key in (("a", ONE), ("b", OTHER)))
     tree = {"name": mine, "identifiers": [{"value": theirs, "kind": "email"}, {"value": mine}], "count": 3, "code": "s1.not-sealed"}
     assert sealed_key_ids(tree) == {ONE, OTHER}
-    shown, redacted = open_tree(tree, {ONE: KEY})
+    shown, redacted = open_tree(tree, {ONE: Opener(KEY)})
     assert shown == {"name": "a", "identifiers": [{"value": None, "kind": "email"}, {"value": "a"}], "count": 3, "code": "s1.not-sealed"}
     assert redacted == ["identifiers.value"]
 
@@ -59,8 +66,8 @@ _SAID = st.one_of(
 @given(st.recursive(st.one_of(_SAID, st.none(), st.booleans(), st.integers(-9, 9)), lambda part: st.lists(part) | st.dictionaries(_SAID, part)))
 def test_json_is_opened_as_its_tree_is(tree: object) -> None:
     raw = orjson.dumps(tree, option=orjson.OPT_NON_STR_KEYS)
-    opened, redacted = open_tree(orjson.loads(raw), {ONE: KEY})
-    shown = open_json(raw, {ONE: KEY})
+    opened, redacted = open_tree(orjson.loads(raw), {ONE: Opener(KEY)})
+    shown = open_json(raw, {ONE: Opener(KEY)})
     assert key_ids_in(raw) == sealed_key_ids(orjson.loads(raw))
     assert (shown is None) == bool(redacted)
     assert shown is None or orjson.loads(shown) == opened

@@ -1,14 +1,18 @@
 """Where rivals break when history is told again or told badly: does what was removed stay removed, and is nothing that was refused left unsaid?"""
 
 import json
+import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from crm_reporting.cli import app
 from front_end import Client, ok, token
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
+
+SOON = 60.0
 
 
 @pytest.fixture
@@ -37,10 +41,31 @@ def test_t12_what_was_removed_and_who_was_erased_stay_so_after_a_rebuild_from_ze
         assert ok(client.send("reporting", "POST", "/v1/customers/lookup", {"name": gone["name"]}))["items"] == []
 
     stands()
-    known = {"REPORTING_URL": stack["REPORTING_URL"], "TOKEN": stack["TOKEN"]}
-    rebuilt = CliRunner().invoke(app, ["ops", "rebuild", "--reason", "از آغاز"], env=known)
+    rebuilt = _ops(stack, "rebuild", "--reason", "از آغاز")
     assert rebuilt.exit_code == 0 and rebuilt.output.splitlines()[-1].endswith(": active"), rebuilt.output
     stands()
+
+
+def test_t13_what_one_event_says_is_hidden_from_all_readers_and_every_stream_still_adds_up(stack: dict[str, str], client: Client) -> None:
+    customer = client.post("contacts", "/v1/contacts", {"kind": "person", "name": "گلی"}).json()["id"]
+    body = {"customer_id": customer, "kind": "question", "channel": "web", "subject": "پرداخت", "text": "شماره کارتم ۶۰۳۷ است", "priority": "low"}
+    opened = client.post("tickets", "/v1/tickets", body)
+    client.view(customer, token(opened))
+
+    def told() -> list[Any]:
+        items = client.get("reporting", f"/v1/customers/{customer}/timeline?types=ticket.opened")["items"]
+        return [(item["data"]["text"], item["data"]["kind"], item["data"]["priority"]) for item in items]
+
+    [event] = client.get("reporting", f"/v1/customers/{customer}/timeline?types=ticket.opened")["items"]
+    assert told() == [("شماره کارتم ۶۰۳۷ است", "question", "low")]
+    client.post("contacts", "/v1/privacy/redactions", {"customer_id": customer, "event_id": event["event_id"], "reason": "card_number"})
+    _until(lambda: told() == [(None, "question", "low")])  # keys are cached for seconds
+    [message] = client.get("tickets", f"/v1/tickets/{opened.json()['id']}/messages")["items"]
+    _until(lambda: client.get("tickets", f"/v1/tickets/{opened.json()['id']}/messages")["items"][0]["text"] is None)
+    assert message["author"]["kind"] == "customer" and client.view(customer)["service"]["open"] == 1
+    assert _ops(stack, "rebuild", "--reason", "از آغاز").exit_code == 0 and told() == [(None, "question", "low")]
+    compared = _ops(stack, "reconcile")
+    assert compared.exit_code == 0, compared.output
 
 
 def test_t14_of_a_thousand_commands_each_is_done_or_refused_by_name_and_none_is_dropped(client: Client, stack: dict[str, str]) -> None:
@@ -61,6 +86,17 @@ def test_t14_more_than_may_come_at_once_is_refused_whole(client: Client, stack: 
     answer = _send(client, stack, lines)
     assert (answer.status_code, answer.json()["type"]) == (413, "/problems/body-too-large")
     assert client.view(made.json()["id"], token(made))["contact"]["interactions"] == 0
+
+
+def _ops(stack: dict[str, str], *words: str) -> Result:
+    return CliRunner().invoke(app, ["ops", *words], env={"REPORTING_URL": stack["REPORTING_URL"], "TOKEN": stack["TOKEN"]})
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < until
+        threading.Event().wait(0.1)
 
 
 def _line(customer: str, number: int) -> str:

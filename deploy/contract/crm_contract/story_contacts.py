@@ -88,6 +88,13 @@ CONTACTS: list[Step] = [
     step("requestErasure", "asked", "He asks to be forgotten", 201, body={"customer_id": FORGOTTEN}, moment=True),
     step("getErasure", "howFar", "How far it is: requested, destroying, erased", path={"erasure_id": "{requestErasure.asked.id}"}, moment=True),
     step("addNote", "gone", "Nothing can be written for him any more", 410, path={"contact_id": FORGOTTEN}, body={"text": "…"}),
+    step("redactEvent", "aCardNumber", "A card number was typed into a note: what that event says is read no more", 201, body={
+        "customer_id": MARYAM, "event_id": "0199b0c4-5a10-7c3e-9d21-6f0a4be1ee01", "reason": "card_number", "occurred_at": "2026-10-08T08:30:00Z",
+    }),
+    step("redactEvent", "ofTheForgotten", "Of who is forgotten nothing can be read already", 410, body={
+        "customer_id": FORGOTTEN, "event_id": "0199b0c4-5a10-7c3e-9d21-6f0a4be1ee02",
+    }),
+    step("getRedaction", "aCardNumber", "Which event, since when, and why", path={"redaction_id": "{redactEvent.aCardNumber.id}"}),
     step("runCommands", "twoLines", "Two commands, each by itself: one is done, one refused", body=(
         f'{{"operation":"addNote","key":"note-2","path":{{"contact_id":"{MARYAM}"}},"body":{{"text":"زنگ زد","occurred_at":"2026-10-08T09:00:00Z"}}}}\n'
         f'{{"operation":"addNote","key":"note-3","path":{{"contact_id":"{NOBODY}"}},"body":{{"text":"…"}}}}\n'

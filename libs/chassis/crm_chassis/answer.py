@@ -7,9 +7,8 @@ from uuid import UUID
 
 import orjson
 from crm_events.event import utc_text
-from crm_events.sealing import key_ids_in, open_json, open_tree
+from crm_events.sealing import Opener, key_ids_in, open_json, open_tree
 from crm_events.vault import Vault
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -52,7 +51,7 @@ async def rendered(resource: object, *, vault: Vault | None, may_see: bool) -> b
     raw = to_json(resource)
     if _MARK not in raw:
         return raw
-    keys: Mapping[UUID, AESGCM] = {}
+    keys: Mapping[UUID, Opener] = {}
     if may_see and vault is not None:
         keys = await vault.keys_for_reading(key_ids_in(raw))
         shown = open_json(raw, keys)
@@ -64,7 +63,7 @@ async def rendered(resource: object, *, vault: Vault | None, may_see: bool) -> b
     return orjson.dumps(_opened(tree, keys))
 
 
-def _opened(tree: Any, keys: Mapping[UUID, AESGCM]) -> Any:
+def _opened(tree: Any, keys: Mapping[UUID, Opener]) -> Any:
     shown, redacted = open_tree(tree, keys)
     if isinstance(shown, dict) and redacted:
         shown["redacted"] = sorted({*(shown.get("redacted") or ()), *redacted})

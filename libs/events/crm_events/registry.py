@@ -12,7 +12,7 @@ import orjson
 from pydantic import ValidationError
 
 from crm_events.event import Event, personal_fields
-from crm_events.language.contacts import ContactEvent, InteractionEvent, RelationshipEvent
+from crm_events.language.contacts import ContactEvent, InteractionEvent, RedactionEvent, RelationshipEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
@@ -53,7 +53,7 @@ class Kind:
 
 
 _OWNED: Mapping[str, tuple[Any, ...]] = {
-    "contacts": (ContactEvent, InteractionEvent, RelationshipEvent),
+    "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent),
     "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent),
     "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent),
     "reporting": (CostRateEvent, TargetEvent),

@@ -9,6 +9,7 @@ import os
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,14 @@ _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _FORM = rf"s1\.({_ID})\.({_ID})\.([a-z_]{{1,60}})\.([A-Za-z0-9_-]{{38,}}=*)"
 _SEALED = re.compile(rf"^{_FORM}$")
 _IN_JSON = re.compile(rf'(?<!\\)"({_FORM})"(?!\s*:)'.encode())  # a whole value: no part of another string, no name
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """A customer's key for reading. What was sealed for an event in `shut` it opens no more."""
+
+    cipher: AESGCM
+    shut: frozenset[UUID] = frozenset()
 
 
 def is_sealed(text: str) -> bool:
@@ -34,15 +43,15 @@ def seal(text: str, *, key_id: UUID, key: AESGCM, event_id: UUID, field: str) ->
     return f"s1.{key_id}.{event_id}.{field}.{urlsafe_b64encode(nonce + body).decode()}"
 
 
-def unseal(text: str, keys: Mapping[UUID, AESGCM]) -> str | None:
-    """The plain text, or None when its key is destroyed or the text was tampered with."""
+def unseal(text: str, keys: Mapping[UUID, Opener]) -> str | None:
+    """The plain text, or None when its key is destroyed, its event was redacted, or the text was tampered with."""
     match = _SEALED.match(text)
     key = keys.get(UUID(match[1])) if match else None
-    if match is None or key is None:
+    if match is None or key is None or (key.shut and UUID(match[2]) in key.shut):
         return None
     body = urlsafe_b64decode(match[4])
     try:
-        return key.decrypt(body[:12], body[12:], f"{match[1]}|{match[2]}|{match[3]}".encode()).decode()
+        return key.cipher.decrypt(body[:12], body[12:], f"{match[1]}|{match[2]}|{match[3]}".encode()).decode()
     except InvalidTag:
         return None
 
@@ -64,7 +73,7 @@ def sealed_key_ids(tree: Any) -> set[UUID]:
     return {UUID(match[1]) for text in _sealed_strings(tree) if (match := _SEALED.match(text))}
 
 
-def open_tree(tree: Any, keys: Mapping[UUID, AESGCM]) -> tuple[Any, list[str]]:
+def open_tree(tree: Any, keys: Mapping[UUID, Opener]) -> tuple[Any, list[str]]:
     """The same data with sealed strings opened. What cannot be opened becomes None; the second part lists its paths (`identifiers.value`: no list indexes)."""
     redacted: set[str] = set()
 
@@ -90,7 +99,7 @@ def key_ids_in(raw: bytes) -> set[UUID]:
     return {UUID(text.decode()) for text in {match[2] for match in _IN_JSON.finditer(raw)}}
 
 
-def open_json(raw: bytes, keys: Mapping[UUID, AESGCM]) -> bytes | None:
+def open_json(raw: bytes, keys: Mapping[UUID, Opener]) -> bytes | None:
     """The same JSON text with sealed strings opened; None where one of them cannot be: `open_tree` tells which."""
     shut = False
 

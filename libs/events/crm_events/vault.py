@@ -1,4 +1,4 @@
-"""Where do the customers' keys live? Behind three calls: keys for writing, keys for reading, destroy.
+"""Where do the customers' keys live? Behind four calls: keys for writing, keys for reading, redact, destroy.
 
 `LocalVault` keeps them in a PostgreSQL database of its own, wrapped by a master key from the environment; elsewhere a KMS stands here.
 Calls made during one round trip form the next; keys are cached for `TTL`, so a destroyed key is dead everywhere after that time.
@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from crm_events.metrics import VaultMetrics
 from crm_events.refusals import Gone
+from crm_events.sealing import Opener
 
 SESSION = {"jit": "off", "enable_seqscan": "off"}  # for the pool's connections: a plan made while there are few keys would scan many
 TTL = 5.0  # seconds a key may be used after it was last seen alive
@@ -32,7 +33,19 @@ create table if not exists subject_key (
   destroyed_at timestamptz,
   check ((wrapped is null) = (destroyed_at is not null))
 );
+create table if not exists redacted_event (
+  subject uuid not null,
+  event_id uuid not null,
+  redacted_at timestamptz not null default now(),
+  primary key (subject, event_id)
+);
 """
+
+_KEYS = """
+select subject, key_id, wrapped, array(select r.event_id from redacted_event r where r.subject = k.subject) as shut
+from subject_key k where {column} = any($1::uuid[])
+"""
+_REDACT = "insert into redacted_event (subject, event_id) select * from unnest($1::uuid[], $2::uuid[]) on conflict do nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,7 @@ class Key:
 
     id: UUID
     cipher: AESGCM
+    shut: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +72,11 @@ class Vault(Protocol):
     async def keys_for_writing(self, subjects: Iterable[UUID]) -> Mapping[UUID, Key]:
         """A key for each subject, made if there is none. Gone, if one was destroyed."""
 
-    async def keys_for_reading(self, key_ids: Iterable[UUID]) -> Mapping[UUID, AESGCM]:
-        """The keys that still exist, by key id."""
+    async def keys_for_reading(self, key_ids: Iterable[UUID]) -> Mapping[UUID, Opener]:
+        """The keys that still exist, by key id, each with the events it opens no more."""
+
+    async def redact(self, events: Iterable[tuple[UUID, UUID]]) -> None:
+        """From now on open nothing that was sealed for these (subject, event id), for ever. Repeatable; others hear of it within `TTL`."""
 
     async def destroy(self, subjects: Iterable[UUID]) -> list[Destroyed]:
         """Destroy the subjects' keys, and forbid new ones, also for a subject that never had one. Repeatable."""
@@ -130,7 +147,7 @@ class LocalVault:
         self._pool, self._master = pool, AESGCM(master_key)
         self._metrics = VaultMetrics(registry or CollectorRegistry())
         self._writing: _Gathering[UUID, Key] = _Gathering(self._make)
-        self._reading: _Gathering[UUID, AESGCM] = _Gathering(self._find)
+        self._reading: _Gathering[UUID, Opener] = _Gathering(self._find)
 
     async def keys_for_writing(self, subjects: Iterable[UUID]) -> Mapping[UUID, Key]:
         wanted = set(subjects)
@@ -139,8 +156,14 @@ class LocalVault:
             raise Gone("This customer was erased; nothing personal can be stored about them.")
         return keys
 
-    async def keys_for_reading(self, key_ids: Iterable[UUID]) -> Mapping[UUID, AESGCM]:
+    async def keys_for_reading(self, key_ids: Iterable[UUID]) -> Mapping[UUID, Opener]:
         return await self._reading.get(key_ids)
+
+    async def redact(self, events: Iterable[tuple[UUID, UUID]]) -> None:
+        wanted = sorted(set(events))
+        subjects = [subject for subject, _ in wanted]
+        await self._pool.execute(_REDACT, subjects, [event_id for _, event_id in wanted])
+        self._reading.forget(row["key_id"] for row in await self._pool.fetch("select key_id from subject_key where subject = any($1::uuid[])", subjects))
 
     async def destroy(self, subjects: Iterable[UUID]) -> list[Destroyed]:
         wanted = sorted(set(subjects))
@@ -173,14 +196,17 @@ class LocalVault:
             known |= await self._select("subject", missing)  # another process may have been first: its key counts
         return {subject: key for subject, key in known.items() if key is not None}
 
-    async def _find(self, key_ids: list[UUID]) -> Mapping[UUID, AESGCM]:
+    async def _find(self, key_ids: list[UUID]) -> Mapping[UUID, Opener]:
         with self._metrics.trip("reading"):
             found = await self._select("key_id", key_ids)
-        return {key_id: key.cipher for key_id, key in found.items() if key is not None}
+        return {key_id: Opener(key.cipher, key.shut) for key_id, key in found.items() if key is not None}
 
     async def _select(self, column: str, names: list[UUID]) -> dict[UUID, Key | None]:
-        rows = await self._pool.fetch(f"select subject, key_id, wrapped from subject_key where {column} = any($1::uuid[])", names)
-        return {row[column]: Key(row["key_id"], self._unwrap(row["key_id"], row["wrapped"])) if row["wrapped"] else None for row in rows}
+        rows = await self._pool.fetch(_KEYS.format(column=column), names)
+        return {row[column]: self._key(row) if row["wrapped"] else None for row in rows}
+
+    def _key(self, row: asyncpg.Record) -> Key:
+        return Key(row["key_id"], self._unwrap(row["key_id"], row["wrapped"]), frozenset(row["shut"]))
 
     def _wrap(self, key_id: UUID, key: bytes) -> bytes:
         nonce = os.urandom(12)

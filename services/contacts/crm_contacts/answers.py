@@ -194,6 +194,18 @@ class ErasureAnswer(Resource):
     erased_at: Instant | None
 
 
+class RedactionAnswer(Resource):
+    """What this event said of the customer is read no more."""
+
+    id: UUID
+    version: int
+    customer_id: UUID
+    event_id: UUID
+    reason: str | None
+    occurred_at: Instant
+    recorded_at: Instant
+
+
 def contact_answer(loaded: Loaded[Contact], cluster: Cluster, now: datetime) -> ContactAnswer:
     """The contact as of `now`."""
     contact = loaded.state

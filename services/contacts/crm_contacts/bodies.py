@@ -226,6 +226,14 @@ class Lookup(Body):
         return self
 
 
+class RedactionBody(Told):
+    """Which event of whom."""
+
+    customer_id: UUID
+    event_id: UUID
+    reason: Code | None = None
+
+
 class ErasureBody(Told):
     """Whom to forget: with everyone merged into one customer with them."""
 

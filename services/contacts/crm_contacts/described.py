@@ -11,7 +11,7 @@ DESCRIBED = Described(
         "interactions": "What passed between us: calls, letters, visits.",
         "relationships": "How contacts stand to each other: households, employers, dealers.",
         "merges": "Two contacts that are one customer, and taking that back.",
-        "privacy": "Customers who ask to be forgotten.",
+        "privacy": "Customers who ask to be forgotten, and single events that should not have been written.",
         "commands": "Many commands in one request.",
     },
     package="crm_contacts",

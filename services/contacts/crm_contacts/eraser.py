@@ -5,6 +5,7 @@ Driven by the rows alone: whatever step a process died in, the next leader finds
     erasing, no row in destroyed_key   →  vault.destroy, claims deleted, row written
     erasing, row older than the caches →  privacy.erased
     erased, and the vault has the key  →  vault.destroy once more: the vault was restored from a backup that still had it
+    an event is redacted               →  vault.redact once more, for the same reason
 """
 
 import asyncio
@@ -41,6 +42,10 @@ _ERASED = """
 select s.stream_id, s.erasure, d.key_id from streams s left join destroyed_key d on d.customer_id = s.stream_id
 where s.erasure is not null and (s.erasure, s.stream_id) > ($1, $2) and not s.erasing order by s.erasure, s.stream_id limit $3
 """
+_REDACTED = """
+select stream_id, state ->> 'event_id' as event_id, array(select jsonb_array_elements_text(state -> 'member_ids')) as member_ids
+from streams where type = 'redaction' and stream_id > $1 order by stream_id limit $2
+"""
 _OLDEST = "select coalesce(extract(epoch from clock_timestamp() - min(recorded_at)), 0)::float8 from streams where erasing"
 _NOTE = "insert into destroyed_key (customer_id, key_id) select * from unnest($1::uuid[], $2::uuid[]) on conflict (customer_id) do nothing"
 
@@ -67,6 +72,7 @@ class Eraser:
                     await self._tell()
                     if time.monotonic() - self._looked_at > AGAIN:
                         await self.again()
+                        await self.redact_again()
                         self._looked_at = time.monotonic()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 self._leader.set(0)
@@ -94,6 +100,13 @@ class Eraser:
                 log.warning("erased customers' keys were back, or not known to be gone, and are destroyed", keys=len(left))
             place, back = (rows[-1]["erasure"], rows[-1]["stream_id"]), back + len(left)
         return back
+
+    async def redact_again(self) -> None:
+        """Tell the vault of every redacted event: restored from a backup, it knows fewer."""
+        place = UUID(int=0)
+        while rows := await self._store.pool.fetch(_REDACTED, place, TAKE):
+            await self._vault.redact((UUID(member), UUID(row["event_id"])) for row in rows for member in row["member_ids"])
+            place = rows[-1]["stream_id"]
 
     async def _confirm(self, member: UUID, request_id: UUID, key_id: UUID) -> None:
         command = Command(uuid5(request_id, str(member)), b"erased", "timer")

@@ -177,6 +177,15 @@ class PrivacyErased(Event):
     key_ids: tuple[UUID, ...]
 
 
+class PrivacyRedacted(Event):
+    """What the event `event_id` said of the customer personally reads as `null` for ever; the event itself, its time and its codes stay. Its own stream."""
+
+    type = "privacy.redacted"
+    event_id: UUID
+    member_ids: tuple[UUID, ...]  # all ids of the customer then: the event may be of any of them
+    reason: Code | None = None
+
+
 class InteractionRecorded(Event):
     """One contact between the customer and us, over one channel, in one direction. Its own stream."""
 
@@ -238,3 +247,4 @@ ContactEvent: TypeAlias = (
 )
 InteractionEvent: TypeAlias = InteractionRecorded
 RelationshipEvent: TypeAlias = RelationshipLinked | RelationshipUnlinked
+RedactionEvent: TypeAlias = PrivacyRedacted

@@ -49,13 +49,15 @@ test: $(INSTALLED) $(NODE) ## run every test, on a real PostgreSQL and a real Ka
 fuzz: $(INSTALLED) ## send odd and broken requests to every operation of the running stack (CASES=100 an operation, SEED=1)
 	@CASES="$(CASES)" SEED="$(SEED)" $(BIN)/python tests/support/fuzzing.py
 
-lint: $(INSTALLED) $(NODE) ## check style, types, layers, the compose file and the API's documents
+lint: $(INSTALLED) $(NODE) ## check style, types, layers, the compose file, the documents of API and events, and who would break by a schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@deploy/node/lint.sh
+	@deploy/node/asyncapi.sh check
+	@$(BIN)/crm-contract schemas
 
 format: $(INSTALLED) ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix --quiet . || true
@@ -64,14 +66,15 @@ format: $(INSTALLED) ## rewrite the code in the project's format
 watching: $(INSTALLED) ## write the page of metrics, the alert rules and the dashboards anew from the code
 	@$(BIN)/crm-watching write
 
-contract: $(INSTALLED) ## write the API's documents anew from the code; names what would break a client and then refuses (ARGS=--breaks)
+contract: $(INSTALLED) ## write the API's documents and the catalogue of events anew from the code; names what would break a client and then refuses (ARGS=--breaks)
 	@$(BIN)/crm-contract write $(ARGS)
 
 client: $(INSTALLED) $(NODE) ## make the TypeScript client from the API's documents, in build/client
 	@deploy/node/client.sh
 
-docs: $(INSTALLED) ## write all pages as one site that needs no network, build/site, and check its links
+docs: $(INSTALLED) $(NODE) ## write all pages as one site that needs no network, build/site, and check its links
 	@$(BIN)/crm-site
+	@deploy/node/asyncapi.sh page build/site/docs/events/asyncapi.html
 
 lock: $(INSTALLED) ## resolve requirements/*.in anew into hashed locks
 	deploy/lock.sh

@@ -49,6 +49,7 @@ def environment(part: Part, around: Surroundings, outside: Mapping[str, str] = o
         "AUTH_JWKS": str(around.jwks),
         "HOST": "127.0.0.1",
         part.port_setting: str(around.addresses.ports[part.name]),
+        "PUBLIC_URL": around.addresses.url(part.service),  # of the API, whichever process tells it: schemas are served there
         "INSTANCE": f"local-{part.name}",  # the same after a restart, so that Kafka hands its partitions back at once
         "PYTHONUNBUFFERED": "1",
     }

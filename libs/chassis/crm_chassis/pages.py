@@ -1,9 +1,11 @@
 """What does every service answer without a token? How it is, what it measures, what its problems and its events mean."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from html import escape
+from typing import Any
 
 import orjson
+from crm_events.asyncapi import BROKER, document
 from crm_events.registry import REGISTRY, UnknownType
 from crm_events.schemas import schema
 from fastapi import FastAPI, Request
@@ -43,13 +45,27 @@ async def problem_page(kind: str) -> Response:
 
 async def event_schema(request: Request, event_type: str, version: str) -> Response:
     """The JSON Schema of an event this service owns; reporting hands on everybody's events, and has the schemas of all."""
-    kind = REGISTRY.get(event_type)
-    if kind is None or request.app.state.chassis.name not in (kind.owner, "reporting") or not version.isdecimal() or len(version) > 4:
+    state, kind = request.app.state, REGISTRY.get(event_type)
+    if (other := getattr(state, "schemas", {}).get(f"{event_type}/{version}")) is not None:  # of records that are no events of the registry
+        return _schema(other)
+    if kind is None or state.chassis.name not in (kind.owner, "reporting") or not version.isdecimal() or len(version) > 4:
         raise Problem("not-found")
     try:
-        return Response(orjson.dumps(schema(event_type, int(version))), media_type="application/schema+json", headers={"Cache-Control": "public, max-age=3600"})
+        return _schema(schema(event_type, int(version)))
     except (UnknownType, FileNotFoundError):
         raise Problem("not-found") from None
+
+
+def _schema(document: Mapping[str, Any]) -> Response:
+    return Response(orjson.dumps(document), media_type="application/schema+json", headers={"Cache-Control": "public, max-age=3600"})
+
+
+async def asyncapi(request: Request) -> Response:
+    """What this service tells on which topic: AsyncAPI 3.0."""
+    state = request.app.state
+    feed = getattr(state, "schemas", {}).get("customer.changed/1")
+    told = document(state.settings.url, BROKER, owner=state.chassis.name, feed=feed)
+    return Response(orjson.dumps(told), media_type="application/vnd.aai.asyncapi+json;version=3.0.0")
 
 
 def mount(app: FastAPI) -> None:
@@ -60,6 +76,7 @@ def mount(app: FastAPI) -> None:
         "/metrics": metrics,
         "/problems/{kind}": problem_page,
         "/schemas/{event_type}/{version}": event_schema,
+        "/asyncapi.json": asyncapi,
     }
     for path, page in all_pages.items():
         app.add_api_route(path, page, include_in_schema=False)

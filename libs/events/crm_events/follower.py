@@ -110,6 +110,7 @@ async def _erasure_requested(connection: Connection, record: Record) -> None:
 
 
 _HANDLERS: Mapping[str, Handler] = {"contact.merged": _merged, "contact.unmerged": _unmerged, "privacy.erasure_requested": _erasure_requested}
+HEARD = frozenset(_HANDLERS)  # what CustomerEdges wants at least
 
 
 def _both(first: Handler, second: Handler | None) -> Handler:

@@ -25,6 +25,7 @@ ROUTERS = tuple(each.router for each in (programmes_api, members_api, transactio
 
 # A card's hash would find an erased customer again; a document's number is no person's.
 _FORGET_CARDS = "delete from claims where scope = 'card' and holder in (select stream_id from streams where customer_id = $1 and type = 'member')"
+FORGETS = ("privacy.erasure_requested", "privacy.erased")  # again at the second: an enrolment under way at the first had a key still
 
 
 def loyalty_app(settings: LoyaltySettings) -> FastAPI:
@@ -52,7 +53,7 @@ def follower_of(settings: LoyaltySettings, registry: CollectorRegistry) -> Custo
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
         registry=registry,
-        more={"privacy.erasure_requested": _forget, "privacy.erased": _forget},  # again: an enrolment under way at the first had a key still
+        more=dict.fromkeys(FORGETS, _forget),
     )
 
 

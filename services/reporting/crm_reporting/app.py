@@ -35,6 +35,7 @@ from crm_reporting.audit import Audit
 from crm_reporting.clusters import members, roots
 from crm_reporting.connecting import PATIENCE, PLANNER
 from crm_reporting.described import DESCRIBED
+from crm_reporting.feed_schema import FEED_SCHEMA
 from crm_reporting.inputs import AGGREGATES
 from crm_reporting.metrics import AUDIT, WAITING
 from crm_reporting.overseeing import Overseer
@@ -59,7 +60,7 @@ ROUTERS = tuple(each.router for each in (*READS, inputs_api, *OPERATING, webhook
 
 def reporting_app(settings: ReportingSettings) -> FastAPI:
     """The service, ready to be served."""
-    return writer_app(
+    app = writer_app(
         name="reporting",
         title="Reporting: the unified customer view",
         settings=settings,
@@ -70,6 +71,8 @@ def reporting_app(settings: ReportingSettings) -> FastAPI:
         beside=_reads,
         connections=VIEWERS + WIDE + 1,
     )
+    app.state.schemas = {"customer.changed/1": FEED_SCHEMA}  # of the feed, which is no log of events
+    return app
 
 
 @asynccontextmanager

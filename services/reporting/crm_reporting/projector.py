@@ -25,7 +25,7 @@ from crm_reporting.projecting import mark, project
 
 MARKS_A_MINUTE = 100  # more customers parked than this: it is the code, not the customers
 
-_NAMED = ("contact.registered", "contact.details_changed", "contact.identifier_added", "contact.identifier_removed")
+NAMED = ("contact.registered", "contact.details_changed", "contact.identifier_added", "contact.identifier_removed")
 _INPUT = ("source", "position", "event_id", "stream_id", "kind", "name", "version", "valid_from", "valid_to", "occurred_at", "recorded_at", "value")
 
 
@@ -86,7 +86,7 @@ async def _share(connection: Connection, heard: Sequence[Heard]) -> None:
     entries = [one.entry for one in heard if one.entry is not None]
     await note_inputs(connection, [entry for entry in entries if entry.subject is None])
     contacts = [entry for entry in entries if entry.source == CUSTOMER_SOURCES[0]]
-    named = [line((entry.source, entry.position, entry.customer_id)) for entry in contacts if entry.type in _NAMED and _names(entry)]
+    named = [line((entry.source, entry.position, entry.customer_id)) for entry in contacts if entry.type in NAMED and _names(entry)]
     if named:
         await copy(connection, "to_index", ("source", "position", "customer_id"), named, schema="public")
     for entry in sorted(contacts, key=lambda entry: entry.customer_id):  # their locks in one order

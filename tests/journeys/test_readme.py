@@ -24,12 +24,13 @@ def test_the_tour_runs_as_it_stands(stack: dict[str, str], backbone: Stack) -> N
     ran = subprocess.run(["bash"], input=script.replace("build/stack.env", str(sheet)), cwd=ROOT, env=outside, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-2000:]
     told = dict(re.findall(r"^=== (\d+)\n(.*?)(?=^=== |\Z)", ran.stdout, re.MULTILINE | re.DOTALL))
-    assert len(told) == len(SHELL) == 9
+    assert len(told) == len(SHELL) == 10
     for number, words in enumerate(
-        ("شیرین کاظمی", "Which grind?", "consent.granted", "شیرین کاظمی", '"equal":true', '"items"', "event: view", "none missing"), 1
+        ("شیرین کاظمی", "Which grind?", "consent.granted", "شیرین کاظمی", '"equal":true', '"items"', "event: view", "none missing", ", journal "), 1
     ):
         assert words in told[str(number)], (number, told[str(number)])
     assert int(re.findall(r"(\d+) events", told["8"])[0]) >= 2
+    assert told["9"].count('"type":"note.added"') == 1 and '"text":"s1.' in told["9"], "delivered once, sealed"
 
 
 def test_every_make_target_named_is_there() -> None:

@@ -13,9 +13,9 @@ from crm_site.described import api_pages, problems_page
 from crm_site.markdown import page_of
 from crm_site.page import Page, framed
 
-FRONT_END = ("http", "problems", "clients", "webhooks", "importing")
-OPERATING = ("watching", "operating", "metrics", "tracing", "logs", "local-stack", "recovery", "reliability", "performance")
-SUBSCRIBING = ("events", "catalogue", "consuming", "asyncapi", "erasure", "sealing")
+FRONT_END = ("http", "problems", "importing")
+OPERATING = ("watching", "operating", "metrics", "logs-and-traces", "local-stack", "recovery", "reliability", "performance")
+SUBSCRIBING = ("events", "consuming", "webhooks", "erasure", "sealing")
 ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 

@@ -162,6 +162,23 @@ async def test_a_dead_a_slow_and_an_unreadable_one_keep_nobody_waiting(
     assert await connection.fetchval("select count(*) from webhook_delivery where webhook = $1 and state = 'waiting'", ids[3]) == 30, "they wait for it"
 
 
+async def test_once_a_receiver_takes_something_again_what_waited_for_its_turn_goes_at_once(
+    sender: Sender, receiving: Callable[..., Receiver], connection: asyncpg.Connection, story: Story
+) -> None:
+    away = True
+    receiver = receiving(lambda event, times: 503 if away else 204)
+    await subscribed(connection, receiver)
+    first = await history(story, 2, 1)
+    await sender(WEBHOOK_RETRY_SECONDS="600")  # by themselves they would come in five minutes at the earliest
+    waiting = "select count(*) from webhook_delivery where attempts = 1 and due_at > clock_timestamp() + interval '4 minutes'"
+    end = time.monotonic() + SOON
+    while await connection.fetchval(waiting) < 2:
+        assert time.monotonic() < end
+    away = False
+    told = first | await history(story, 1, 1)
+    await until(lambda: first_arrivals(receiver) == told)
+
+
 async def test_what_leaves_is_the_event_as_on_the_topic_sealed_and_what_may_be_plain_stays(
     sender: Sender, receiving: Callable[..., Receiver], connection: asyncpg.Connection, story: Story
 ) -> None:

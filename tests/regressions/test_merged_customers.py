@@ -114,15 +114,16 @@ def bare(view: Any) -> Any:
 
 @pytest.mark.parametrize("known_survives", [True, False], ids=["known-survives", "anonymous-survives"])
 def test_t01_a_merge_of_somebody_known_with_a_nameless_visitor_loses_no_field(client: Client, known_survives: bool) -> None:
-    visitor = Person(client, identifiers=[{"kind": "device", "value": uuid.uuid4().hex}])
-    known = Person(client, name="سمیرا نوری", language="fa", time_zone="Asia/Tehran", identifiers=[mail()])
+    known = Person(client, name="سمیرا نوری", type="intermediary", roles=["buyer"], language="fa", time_zone="Asia/Tehran", identifiers=[mail()])
     known.change(address="تهران، ونک", birthday="1990-03-21")
     known.consent("granted")
+    visitor = Person(client, identifiers=[{"kind": "device", "value": uuid.uuid4().hex}])  # registered last
     before = known.view()
     merge(*((known, visitor) if known_survives else (visitor, known)))
     for person in (visitor, known):
         shown = person.view()
         lost = {name for name, value in before["profile"].items() if value not in (None, []) and not shown["profile"][name]}
+        assert (shown["profile"]["type"], shown["profile"]["roles"]) == ("intermediary", ["buyer"]), "nobody told anything of the visitor's"
         assert not lost, lost
         assert (shown["profile"]["name"], shown["profile"]["language"], shown["profile"]["birthday"]) == ("سمیرا نوری", "fa", "1990-03-21")
         assert {one["kind"]: one["member_id"] for one in shown["profile"]["identifiers"]} == {"device": visitor.id, "email": known.id}

@@ -1,5 +1,6 @@
 """What do the events of contacts say about one customer?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 from crm_reporting.entry import Entry
@@ -21,6 +22,7 @@ SHAPE = fields(
     erasure=each(fields(requested=latest, erased=latest)),
 )
 
+UNTOLD: Mapping[str, Any] = {"type": "external_potential", "roles": []}  # as a registration has it by default
 PROFILE = ("kind", "type", "roles", "name", "address", "birthday", "organisation_name", "language", "time_zone", "source")
 PREFERENCES = {"preference.channel_set": "channel", "preference.language_set": "language", "preference.time_window_set": "time_windows"}
 
@@ -34,7 +36,8 @@ def _said(entry: Entry) -> Document:
     told, at = entry.payload, [entry.occurred_at, entry.position]
     match entry.type:
         case "contact.registered":
-            return {"registered": at, "profile": _profile(entry)}
+            profile = _profile(entry)  # what a registration has where nobody told anything overwrites nothing that a merged id was told
+            return {"registered": at, "profile": {name: register for name, register in profile.items() if register[2] != UNTOLD.get(name)}}
         case "contact.details_changed" | "contact.type_set":
             return {"profile": _profile(entry)}
         case "owner.assigned":

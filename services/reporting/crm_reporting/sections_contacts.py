@@ -6,7 +6,7 @@ from typing import Any
 
 from crm_events.event import utc_text
 
-from crm_reporting.documents_contacts import PROFILE, edge
+from crm_reporting.documents_contacts import PROFILE, UNTOLD, edge
 from crm_reporting.shapes import Document
 
 
@@ -26,7 +26,8 @@ def profile(contacts: Document, customer_since: str | None, now: datetime | None
     if not registers and not identifiers:
         return None
     shown = {name: _told(registers, name) for name in PROFILE} | {
-        "roles": _told(registers, "roles") or [],
+        "type": _told(registers, "type") or UNTOLD["type"],
+        "roles": _told(registers, "roles") or UNTOLD["roles"],
         "identifiers": sorted(identifiers, key=lambda one: (one["added_at"], one["id"])),
         "owner_id": _told(registers, "owner_id"),
         "lifecycle_stage": None,

@@ -11,6 +11,7 @@ from crm_events.consuming.record import Record
 from crm_events.examples import example
 from crm_events.registry import REGISTRY, read
 from crm_events.schemas import of_model
+from crm_events.store.store import EventStore
 from crm_events.told import Told
 from crm_loyalty.app import follower_of
 from crm_loyalty.settings import LoyaltySettings
@@ -69,7 +70,7 @@ def test_the_sample_of_an_event_runs_and_prints_it_and_no_other(type_: str, caps
 
 def test_who_reads_an_event_is_what_the_readers_follow() -> None:
     settings: Any = {"database_url": "postgresql://nowhere", "index_key": "A" * 43 + "=", "auth_jwks": "/nowhere"}
-    assert set(follower_of(LoyaltySettings(**settings), CollectorRegistry())._handlers) == FOLLOWED["loyalty"]
+    assert set(follower_of(LoyaltySettings(**settings), CollectorRegistry(), object.__new__(EventStore))._handlers) == FOLLOWED["loyalty"]
     assert [who.split(":")[0] for who in consumers("contact.merged")][:2] == ["tickets", "loyalty"]
     assert any("loyalty" in who for who in consumers("privacy.erased")) and not any("tickets" in who for who in consumers("privacy.erased"))
     unread = [type_ for type_ in REGISTRY if len(consumers(type_)) == 1]

@@ -138,8 +138,10 @@ def _of_tickets(shop: Shop) -> dict[str, Listing]:
 def _of_loyalty(shop: Shop) -> dict[str, Listing]:
     customer = shop.person()
     member = shop.member(customer)
+    right = {"customer_id": customer, "kind": "warranty", "scope": "kettle"}
     return {
         "listMembers": Listing("loyalty", f"/v1/members?customer_id={customer}", lambda: shop.member(customer)),
+        "listEntitlements": Listing("loyalty", f"/v1/entitlements?customer_id={customer}", lambda: shop.made("loyalty", "/v1/entitlements", right)),
         "listTransactions": Listing("loyalty", f"/v1/members/{member}/transactions", lambda: shop.purchase(member)),
         "listPointsEntries": Listing("loyalty", f"/v1/members/{member}/points/entries", lambda: shop.purchase(member), "event_id"),
     }

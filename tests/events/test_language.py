@@ -17,6 +17,7 @@ from crm_events.language.contacts import (
     RedactionEvent,
     RelationshipEvent,
 )
+from crm_events.language.entitlement import EntitlementEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
@@ -36,6 +37,7 @@ STREAMS: dict[str, Any] = {
     "programme": ProgrammeEvent,
     "member": MemberEvent,
     "transaction": TransactionEvent,
+    "entitlement": EntitlementEvent,
     "cost_rate": CostRateEvent,
     "target": TargetEvent,
 }
@@ -86,6 +88,7 @@ PERSONAL = {
     "ticket.reopened": {"reason"},
     "ticket.csat_given": {"comment"},
     "member.enrolled": {"card_number"},
+    "entitlement.revoked": {"exception"},
 }
 
 

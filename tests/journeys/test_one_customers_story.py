@@ -70,6 +70,23 @@ def test_register_ask_buy_redeem_merge_and_be_forgotten(client: Client) -> None:
     assert reborn.json()["id"] not in (customer, twin), "the number is free again"
 
 
+def test_a_tier_becomes_a_right_and_the_right_a_tickets_priority(client: Client) -> None:
+    customer = client.post("contacts", "/v1/contacts", {"kind": "person", "name": "پروین"}).json()["id"]
+    asks = {"customer_id": customer, "kind": "question", "channel": "web", "subject": "کجاست؟", "text": "…", "priority": "normal"}
+    before = client.post("tickets", "/v1/tickets", asks).json()["id"]
+    programme, first = f"p{uuid.uuid4().hex[:10]}", {"kind": "priority", "scope": "urgent"}
+    gold = {"name": "gold", "from_points": 10, "window": {"kind": "rolling", "months": 12}, "entitlements": [first]}
+    client.put("loyalty", f"/v1/programmes/{programme}", PROGRAMME | {"tiers": [gold]})
+    member = client.post("loyalty", "/v1/members", {"customer_id": customer, "programme": programme}).json()["id"]
+    line = {"sku": "a", "category": "tea", "quantity": 2, "list_price": 1500, "paid_price": 1200}
+    client.post("loyalty", f"/v1/members/{member}/transactions", {"document": uuid.uuid4().hex, "channel": "web", "lines": [line]})
+    assert client.until("tickets", f"/v1/tickets/{before}", lambda ticket: ticket["priority"] == "urgent")
+    after = client.post("tickets", "/v1/tickets", asks).json()["id"]
+    assert client.until("tickets", f"/v1/tickets/{after}", lambda ticket: ticket["priority"] == "urgent")
+    (right,) = client.get("loyalty", f"/v1/entitlements?customer_id={customer}")["items"]
+    assert (right["kind"], right["cause"], right["tier"], right["state"]) == ("priority", "tier", "gold", "active")
+
+
 def test_a_desk_follows_a_customer_live(client: Client, stack: dict[str, str]) -> None:
     customer = client.post("contacts", "/v1/contacts", {"kind": "person", "name": "زنده"}).json()["id"]
     first = client.post("contacts", f"/v1/contacts/{customer}/interactions", {"channel": "web", "direction": "inbound"})

@@ -98,7 +98,7 @@ async def test_the_card_of_a_customer_who_asks_to_be_forgotten_finds_nobody_any_
     asked = {"ce_type": b"privacy.erasure_requested", "ce_partitionkey": member["customer_id"].encode()}
     record = Record("contacts", "t", 0, 1, 0, 1, 0, asked, b"{}")
     async with store.pool.acquire() as connection:
-        await follower_of(loyalty_settings, CollectorRegistry())._apply(connection, [record])
+        await follower_of(loyalty_settings, CollectorRegistry(), store)._apply(connection, [record])
     assert await store.holders("card", card) == []
     problem(await till.post("/v1/members", {"customer_id": member["customer_id"]}), 410, "gone")
     await till.member(card_number=card, programme=programme)
@@ -111,7 +111,7 @@ async def test_a_card_that_was_entered_while_its_customer_was_being_forgotten_fi
     member = await till.member(card_number=card)  # its event came behind the follower's work on privacy.erasure_requested
     erased = {"ce_type": b"privacy.erased", "ce_partitionkey": member["customer_id"].encode()}
     async with store.pool.acquire() as connection:
-        await follower_of(loyalty_settings, CollectorRegistry())._apply(connection, [Record("contacts", "t", 0, 1, 0, 1, 0, erased, b"{}")])
+        await follower_of(loyalty_settings, CollectorRegistry(), store)._apply(connection, [Record("contacts", "t", 0, 1, 0, 1, 0, erased, b"{}")])
     assert await store.holders("card", card) == []
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
@@ -60,6 +60,15 @@ class Client:
                 raise TimeoutError(f"not acknowledged within {TRYING} s: {path}")
             self.retried += 1
             self._patience.wait(PAUSE)
+
+    def until(self, service: str, path: str, holds: Callable[[Any], bool]) -> bool:
+        """Read again and again until it holds: what one service does on hearing another. False when it does not within `TRYING`."""
+        began = time.monotonic()
+        while not holds(self.get(service, path)):
+            if time.monotonic() - began > TRYING:
+                return False
+            self._patience.wait(PAUSE)
+        return True
 
     def view(self, customer: str, *tokens: str, **more: str) -> Any:
         """The unified view once it shows the writes of these tokens."""

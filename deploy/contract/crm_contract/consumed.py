@@ -9,12 +9,16 @@ from crm_events.follower import HEARD
 from crm_events.registry import REGISTRY
 from crm_events.topics import partition_of
 from crm_loyalty.app import FORGETS
+from crm_loyalty.entitling import TIERS
 from crm_reporting.documents import DELTAS
 from crm_reporting.entry import Entry, payload_of
 from crm_reporting.facts import facts
 from crm_reporting.projector import NAMED
+from crm_tickets.entitled import HEARD as RIGHTS
 
-FOLLOWED = {"tickets": HEARD, "loyalty": HEARD | set(FORGETS)}  # both by crm_events.follower.CustomerEdges
+FOLLOWED = {"tickets": HEARD | set(RIGHTS), "loyalty": HEARD | set(FORGETS) | set(TIERS)}  # both by crm_events.follower.CustomerEdges
+
+_WHY = dict.fromkeys(TIERS, "what a tier entitles to") | dict.fromkeys(RIGHTS, "whose tickets come first")
 
 
 def consumers(type_: str) -> list[str]:
@@ -25,7 +29,7 @@ def consumers(type_: str) -> list[str]:
 def _followers(type_: str) -> Iterator[str]:
     for service, types in FOLLOWED.items():
         if type_ in types:
-            yield f"{service}: which ids are one customer, and who is to be forgotten"
+            yield f"{service}: {_WHY.get(type_, 'which ids are one customer, and who is to be forgotten')}"
 
 
 def _of_reporting(type_: str) -> Iterator[str]:

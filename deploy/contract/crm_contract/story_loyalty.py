@@ -8,6 +8,7 @@ from crm_contract.story_contacts import MARYAM, NOBODY
 
 MEMBER = "0199b0c4-5a10-7c3e-9d21-6f0a4be1aa01"
 SALE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ab01"
+RIGHT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ac01"
 CLUB, LEAF = "tea-club", "tea-club-leaf"
 _WINDOW = {"kind": "rolling", "months": 120}
 
@@ -23,7 +24,9 @@ LOYALTY: list[Step] = [
             {"id": "green", "when": {"categories": ["green-tea"]}, "basis": "line", "points_per": {"points": 2, "amount": 100}, "stop": True},
             {"id": "base", "basis": "line", "points_per": {"points": 1, "amount": 100}},
         ],
-        "tiers": [{"name": LEAF, "from_points": 0, "window": _WINDOW}, {"name": "tea-club-bloom", "from_points": 5000, "window": _WINDOW}],
+        "tiers": [{"name": LEAF, "from_points": 0, "window": _WINDOW}, {
+            "name": "tea-club-bloom", "from_points": 5000, "window": _WINDOW, "entitlements": [{"kind": "priority", "scope": "high"}],
+        }],
     }),
     step("getProgramme", "teaClub", "The newest version", path={"name": CLUB}),
     step("enrolMember", "joins", "She joins", 201, body={
@@ -56,6 +59,13 @@ LOYALTY: list[Step] = [
     step("cancelRedemption", "givenBack", "Not taken: the points return", path=_OTHER, body={"reason": "out_of_stock"}),
     step("getPoints", "hers", "Where her points are, lot by lot", path=_HER),
     step("listPointsEntries", "hers", "Every movement, the newest first", path=_HER),
+    step("grantEntitlement", "aRepair", "Her kettle is repaired for nothing, for years", 201, body={
+        "id": RIGHT, "customer_id": MARYAM, "kind": "warranty", "scope": "kettle", "valid_to": "2031-10-12T08:00:00Z", "occurred_at": "2026-10-15T08:00:00Z",
+    }),
+    step("grantEntitlement", "noSuchPriority", "A priority is high or urgent", 422, body={"customer_id": MARYAM, "kind": "priority", "scope": "low"}),
+    step("getEntitlement", "aRepair", "What she is entitled to", path={"entitlement_id": RIGHT}),
+    step("listEntitlements", "hers", "All her rights, those that ended too", query={"customer_id": MARYAM}),
+    step("revokeEntitlement", "soldOn", "Taken back", path={"entitlement_id": RIGHT}, body={"reason": "sold_on", "exception": "کتری را به همسایه فروخت"}),
     step("getMember", "nobody", "No member of this id", 404, path={"member_id": NOBODY}),
     step("runCommands", "oneLine", "A command as a line", body=(
         f'{{"operation":"adjustPoints","key":"adjust-1","path":{{"member_id":"{NOBODY}"}},"body":{{"points":5,"reason":"goodwill"}}}}\n'

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from crm_events.event import Event, personal_fields
 from crm_events.language.contacts import ContactEvent, InteractionEvent, RedactionEvent, RelationshipEvent
+from crm_events.language.entitlement import EntitlementEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
@@ -55,7 +56,7 @@ class Kind:
 _OWNED: Mapping[str, tuple[Any, ...]] = {
     "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent),
     "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent),
-    "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent),
+    "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent),
     "reporting": (CostRateEvent, TargetEvent),
 }
 _UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}  # (type, from version); none yet: every type is at version 1

@@ -1,4 +1,4 @@
-"""What is the loyalty service made of? Its streams, its routes, and what it hears from contacts."""
+"""What is the loyalty service made of? Its streams, its routes, and what it hears from contacts and of its own tiers."""
 
 import asyncio
 from uuid import UUID
@@ -9,19 +9,22 @@ from crm_events.consuming.record import Record
 from crm_events.follower import CustomerEdges, cluster
 from crm_events.lease import Connection
 from crm_events.store.store import EventStore
+from crm_events.topics import SOURCES
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.datastructures import State
 
-from crm_loyalty import members_api, programmes_api, redemptions_api, transactions_api
+from crm_loyalty import entitlements_api, members_api, programmes_api, redemptions_api, transactions_api
 from crm_loyalty.described import DESCRIBED
+from crm_loyalty.entitlement import ENTITLEMENTS
+from crm_loyalty.entitling import by_tier
 from crm_loyalty.member import MEMBERS
 from crm_loyalty.programme import PROGRAMMES
 from crm_loyalty.settings import LoyaltySettings
 from crm_loyalty.transaction import TRANSACTIONS
 
-AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS)
-ROUTERS = tuple(each.router for each in (programmes_api, members_api, transactions_api, redemptions_api))
+AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS)
+ROUTERS = tuple(each.router for each in (programmes_api, members_api, transactions_api, redemptions_api, entitlements_api))
 
 # A card's hash would find an erased customer again; a document's number is no person's.
 _FORGET_CARDS = "delete from claims where scope = 'card' and holder in (select stream_id from streams where customer_id = $1 and type = 'member')"
@@ -46,19 +49,20 @@ async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
     return set(await cluster(store.pool, customer_id))
 
 
-def follower_of(settings: LoyaltySettings, registry: CollectorRegistry) -> CustomerEdges:
-    """Hears from contacts which customers were merged, and who is to be forgotten."""
+def follower_of(settings: LoyaltySettings, registry: CollectorRegistry, store: EventStore) -> CustomerEdges:
+    """Hears from contacts which customers were merged, and who is to be forgotten; from its own members, what their tiers entitle to."""
     return CustomerEdges(
+        tuple(SOURCES[source] for source in ("contacts", "loyalty")),
         group="loyalty-edges",
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
         registry=registry,
-        more=dict.fromkeys(FORGETS, _forget),
+        more=dict.fromkeys(FORGETS, _forget) | by_tier(store),
     )
 
 
 async def _follow(state: State, stop: asyncio.Event) -> None:
-    await follower_of(state.settings, state.chassis.registry).run(stop)
+    await follower_of(state.settings, state.chassis.registry, state.store).run(stop)
 
 
 async def _forget(connection: Connection, record: Record) -> None:

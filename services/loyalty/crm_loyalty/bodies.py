@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from crm_chassis.body import Body, Moment, Told
+from crm_chassis.body import Body, Long, Moment, Told
 from crm_events.event import Code, Currency
+from crm_events.language.entitlement import EntitlementKind
 from crm_events.language.loyalty import AdjustmentReason
 from crm_events.language.programme import Basis, Downgrade, Rounding, WindowKind
 from pydantic import AfterValidator, Field, model_validator
@@ -71,12 +72,30 @@ class WindowBody(Body):
     months: Annotated[int, Field(ge=1, le=120)]
 
 
+class RightBody(Body):
+    """A right: of a priority, `scope` is the least that a ticket gets; of others, what it is for."""
+
+    kind: EntitlementKind
+    scope: Code | None = None
+
+    @model_validator(mode="after")
+    def _a_priority(self) -> "RightBody":
+        if self.kind == "priority" and self.scope not in ("high", "urgent"):
+            raise ValueError("A priority is for tickets of `scope` high or urgent.")
+        return self
+
+
+class BenefitBody(RightBody):
+    """What a tier entitles to."""
+
+
 class TierBody(Body):
-    """A tier, reached from so many points."""
+    """A tier, reached from so many points, and what it entitles to while it is held."""
 
     name: Code
     from_points: Annotated[int, Field(ge=0, le=10**12)]
     window: WindowBody
+    entitlements: Annotated[tuple[BenefitBody, ...], Field(max_length=20)] | None = None
 
 
 class PointValueBody(Body):
@@ -172,6 +191,22 @@ class CancellationBody(Told):
     """The redemption was not done, or is taken back."""
 
     reason: Code | None = None
+
+
+class EntitlementBody(RightBody, Told):
+    """A right given by hand. `valid_from`: default now."""
+
+    id: UUID | None = None
+    customer_id: UUID
+    valid_from: OfOurTime | None = None
+    valid_to: OfOurTime | None = None
+
+
+class RevocationBody(Told):
+    """A right taken back."""
+
+    reason: Code
+    exception: Long | None = None
 
 
 class AdjustmentBody(Told):

@@ -9,6 +9,7 @@ DESCRIBED = Described(
         "members": "Accounts of customers, their points lot by lot, and corrections by hand.",
         "transactions": "Purchases and what they earned, and goods that came back.",
         "redemptions": "Points held, spent, and given back.",
+        "entitlements": "What customers are entitled to beyond what everybody gets, by hand or by their tier.",
         "commands": "Many commands in one request.",
     },
     package="crm_loyalty",

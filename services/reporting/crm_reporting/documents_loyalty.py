@@ -48,6 +48,8 @@ def _said(entry: Entry) -> Document:
             return {"returns": {"count": 1, "paid": {entry.payload["currency"]: paid}}}
         case "discount.granted":  # the lines of the sale say it
             return {}
+        case "entitlement.granted" | "entitlement.revoked":  # of no member's stream
+            return {}
         case _:
             return {"members": {entry.stream_id: _member_said(entry)}}
 

@@ -74,6 +74,8 @@ def said(entry: Entry) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield from _new_lot(entry)
         case "points.adjusted":
             yield from _taken(entry, None, "reversed")
+        case "entitlement.granted" | "entitlement.revoked":
+            yield "stage_entry", _right(entry)
         case _ if entry.type in _MOVES:
             yield from _taken(entry, *_MOVES[entry.type])
 
@@ -92,6 +94,13 @@ def _tier(entry: Entry) -> Mapping[str, Any]:
     window = {"valid_from": told["window_from"], "valid_to": told["window_to"]}
     stage = {"funnel": "tier", "subject_id": entry.stream_id, "stage": told["tier"], "previous_stage": told["previous"]}
     return {**stage, **window, "reason": entry.type.partition(".")[2], "group": told["programme"]}
+
+
+def _right(entry: Entry) -> Mapping[str, Any]:
+    told = entry.payload
+    stage = {"funnel": "entitlement", "subject_id": entry.stream_id, "stage": entry.type.partition(".")[2]}
+    named = {"valid_from": "valid_from", "valid_to": "valid_to", "group": "scope", "origin": "kind"}
+    return {**stage, **{column: told.get(name) for column, name in named.items()}, "reason": told.get("reason", told.get("cause"))}
 
 
 def _movement(entry: Entry, source: str, target: str, points: int, **values: Any) -> tuple[str, Mapping[str, Any]]:

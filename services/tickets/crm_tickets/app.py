@@ -1,4 +1,4 @@
-"""What is the tickets service made of? Its streams, its routes, the desk that knows the promises, and what it hears from contacts."""
+"""What is the tickets service made of? Its streams, its routes, the desk that knows the promises, and what it hears from contacts and loyalty."""
 
 import asyncio
 from uuid import UUID
@@ -7,12 +7,14 @@ import asyncpg
 from crm_chassis.writer import writer_app
 from crm_events.follower import CustomerEdges, cluster
 from crm_events.store.store import EventStore
+from crm_events.topics import SOURCES
 from fastapi import FastAPI
 from starlette.datastructures import State
 
 from crm_tickets import handling_api, messages_api, promises_api, tickets_api
 from crm_tickets.described import DESCRIBED
 from crm_tickets.desk import Desk
+from crm_tickets.entitled import by_right
 from crm_tickets.policy import CALENDARS, POLICIES
 from crm_tickets.settings import TicketsSettings
 
@@ -43,13 +45,15 @@ async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
 
 
 async def _follow(state: State, stop: asyncio.Event) -> None:
-    """Hear from contacts which customers were merged, and who is to be forgotten."""
+    """Hear from contacts which customers were merged, and who is to be forgotten; from loyalty, whose tickets come first."""
     settings: TicketsSettings = state.settings
     await CustomerEdges(
+        tuple(SOURCES[source] for source in ("contacts", "loyalty", "tickets")),
         group="tickets-edges",
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
         registry=state.chassis.registry,
+        more=by_right(state.store, state.desk),
     ).run(stop)
 
 

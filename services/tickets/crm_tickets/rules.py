@@ -82,13 +82,14 @@ def assign(ticket: Ticket, *, agent_id: str | None, group: str | None, at: datet
     return _with_consequences(ticket, [assigned], at, promises)
 
 
-def set_priority(ticket: Ticket, *, priority: Priority, reason: str | None, at: datetime, promises: Promises) -> Events:
-    """More or less urgent; the policy that now applies takes over the clocks with what they have used."""
+def set_priority(ticket: Ticket, *, priority: Priority, reason: str | None, at: datetime, promises: Promises, entitlement_id: UUID | None = None) -> Events:
+    """More or less urgent, by hand or by an entitlement; the policy that now applies takes over the clocks with what they have used."""
     at, now = moment_of(ticket, at)
     if priority == now.priority:
         return []
     _room(ticket)
-    changed = TicketPrioritySet(priority=priority, previous=now.priority, reason=reason, cause="manual")
+    cause: Literal["manual", "entitlement"] = "entitlement" if entitlement_id else "manual"
+    changed = TicketPrioritySet(priority=priority, previous=now.priority, reason=reason, cause=cause, entitlement_id=entitlement_id)
     return _reconsidered(ticket, changed, at, promises)
 
 

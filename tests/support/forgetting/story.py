@@ -84,7 +84,7 @@ class Story:
         self.tell("tickets", "POST", "rateTicket", "/v1/tickets/{ticket_id}/satisfaction", {"score": 4, "comment": text("comment")}, **ticket)
 
     def loyalty(self) -> None:
-        """Her card, and what she bought: amounts, which stay."""
+        """Her card, and what she bought: amounts, which stay; why she lost a right."""
         programme = f"p{uuid.uuid4().hex[:10]}"
         ok(self.client.send("loyalty", "PUT", f"/v1/programmes/{programme}", PROGRAMME))
         enrolment = {"customer_id": self.customer, "programme": programme, "card_number": self.marks.card_number}
@@ -92,6 +92,9 @@ class Story:
         for number in range(3):
             body = {"document": f"A-{uuid.uuid4().hex[:8]}-{number}", "channel": "web", "lines": [LINE]}
             self.tell("loyalty", "POST", "recordTransaction", "/v1/members/{member_id}/transactions", body, member_id=self.member)
+        right = self.tell("loyalty", "POST", "grantEntitlement", "/v1/entitlements", {"customer_id": self.customer, "kind": "contract", "scope": "care"})
+        lost = {"reason": "misuse", "exception": self.marks.text("exception")}
+        self.tell("loyalty", "POST", "revokeEntitlement", "/v1/entitlements/{entitlement_id}/revocation", lost, entitlement_id=right["id"])
 
     def odd_requests(self) -> None:
         """What is looked up, refused, unreadable, or sent to the wrong place."""

@@ -3,7 +3,8 @@
 from typing import Literal, TypeAlias
 
 from crm_events.event import Code, Currency, Decimals, Event, Instant, Value
-from crm_events.language.words import Count, MinorUnits, Ordinal, Points
+from crm_events.language.entitlement import EntitlementKind
+from crm_events.language.words import Count, Maybe, MinorUnits, Ordinal, Points
 
 Basis: TypeAlias = Literal["line", "order"]
 Rounding: TypeAlias = Literal["floor", "half_up"]
@@ -55,12 +56,20 @@ class TierWindow(Value):
     months: Ordinal
 
 
+class Benefit(Value):
+    """What a tier entitles to while it is held."""
+
+    kind: EntitlementKind
+    scope: Maybe[Code] = None
+
+
 class Tier(Value):
-    """A rank reached from so many qualifying points in its window."""
+    """A rank reached from so many qualifying points in its window, and what it entitles to."""
 
     name: Code
     from_points: Count
     window: TierWindow
+    entitlements: Maybe[tuple[Benefit, ...]] = None
 
 
 class TierTerms(Value):

@@ -18,6 +18,7 @@ ELSEWHERE = {  # listed by tests of their own, where they can be filled
     "listParked": "tests/reporting/test_operations_api.py",
     "listWebhookDeliveries": "tests/reporting/test_webhooks_api.py",
 }
+MESSAGE = {"channel": "email", "purpose": "marketing", "goal": "retention", "template": "t"}
 LINE = {"sku": "s", "category": "tea", "quantity": 1, "list_price": 1000, "paid_price": 1000}
 
 
@@ -107,6 +108,11 @@ def _of_contacts(shop: Shop) -> dict[str, Listing]:
             "contacts",
             f"/v1/contacts/{one}/interactions",
             lambda: shop.made("contacts", f"/v1/contacts/{one}/interactions", call | {"occurred_at": shop.moment()}),
+        ),
+        "listOutreach": Listing(
+            "contacts",
+            f"/v1/contacts/{one}/outreach",
+            lambda: shop.made("contacts", f"/v1/contacts/{one}/outreach", MESSAGE | {"campaign_id": str(uuid.uuid4()), "occurred_at": shop.moment()}),
         ),
         "listRelationships": Listing(
             "contacts",

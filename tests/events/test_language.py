@@ -19,6 +19,7 @@ from crm_events.language.contacts import (
 )
 from crm_events.language.entitlement import EntitlementEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
+from crm_events.language.outreach import OutreachEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
 from crm_events.language.sla import CalendarEvent, SlaPolicyEvent
@@ -31,6 +32,7 @@ STREAMS: dict[str, Any] = {
     "interaction": InteractionEvent,
     "relationship": RelationshipEvent,
     "redaction": RedactionEvent,
+    "outreach": OutreachEvent,
     "ticket": TicketEvent,
     "sla_policy": SlaPolicyEvent,
     "calendar": CalendarEvent,

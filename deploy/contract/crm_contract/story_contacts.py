@@ -13,10 +13,13 @@ NOBODY = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c0ff"
 CARD = "0199b0c4-5a10-7c3e-9d21-6f0a4be1d001"
 CALL = "0199b0c4-5a10-7c3e-9d21-6f0a4be1e001"
 MERGE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1f001"
+OUTREACH = "0199b0c4-5a10-7c3e-9d21-6f0a4be10b01"
+CAMPAIGN = "0199b0c4-5a10-7c3e-9d21-6f0a4be10bff"
 DEALER = "0199b0c4-5a10-7c3e-9d21-6f0a4be1a001"
 
 step: Any = partial(Step, "contacts")
 _HER = {"contact_id": MARYAM}
+_MESSAGE = _HER | {"outreach_id": OUTREACH}
 
 CONTACTS: list[Step] = [
     step("registerContact", "aPerson", "A customer who filled in a form; her phone in her own digits", 201, body={
@@ -73,6 +76,21 @@ CONTACTS: list[Step] = [
     }),
     step("listRelationships", "fromHerSide", "Seen from her side", path=_HER),
     step("unlinkRelationship", "noLonger", "It has ended", path={"contact_id": SHOP, "relationship_id": DEALER}),
+    step("sendOutreach", "anOffer", "She allowed it: the decision, and her word that made it, are on the record", 201, path=_HER, body={
+        "id": OUTREACH, "campaign_id": CAMPAIGN, "channel": "sms", "purpose": "marketing", "goal": "retention", "template": "autumn-tea",
+        "segment": "tea-lovers", "language": "fa", "occurred_at": "2026-10-06T14:00:00Z",
+    }),
+    step("sendOutreach", "heldBack", "By e-mail she did not: it must not be sent, and the record says why", 201, path=_HER, body={
+        "campaign_id": CAMPAIGN, "channel": "email", "purpose": "marketing", "goal": "retention", "template": "autumn-tea", "occurred_at": "2026-10-06T14:01:00Z",
+    }, moment=True),
+    *(step("recordOutreachResult", result, summary, path=_MESSAGE, body={"result": result, "occurred_at": f"2026-10-06T14:0{minute}:00Z"} | more)
+      for minute, result, summary, more in (
+          (2, "delivered", "It arrived", {}), (3, "opened", "She read it", {}), (4, "clicked", "She followed the link", {}),
+          (5, "responded", "She answered by a call", {"kind": "call", "interaction_id": CALL}),
+          (6, "bounced", "A second part of it came back", {"reason": "memory_full"}),
+      )),
+    step("getOutreach", "anOffer", "What came of it", path=_MESSAGE),
+    step("listOutreach", "all", "What we sent her, and what we held back", path=_HER, moment=True),
     step("mergeContacts", "oneWoman", "The two are one", 201, body={
         "id": MERGE, "survivor_id": MARYAM, "absorbed_id": TWIN, "reason": "same voice, same address", "occurred_at": "2026-10-07T08:00:00Z",
     }),

@@ -15,6 +15,7 @@ from crm_events.event import Event, personal_fields
 from crm_events.language.contacts import ContactEvent, InteractionEvent, RedactionEvent, RelationshipEvent
 from crm_events.language.entitlement import EntitlementEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
+from crm_events.language.outreach import OutreachEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
 from crm_events.language.sla import CalendarEvent, SlaPolicyEvent
@@ -54,7 +55,7 @@ class Kind:
 
 
 _OWNED: Mapping[str, tuple[Any, ...]] = {
-    "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent),
+    "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent),
     "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent),
     "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent),
     "reporting": (CostRateEvent, TargetEvent),

@@ -9,19 +9,31 @@ from crm_events.store.store import EventStore
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from crm_contacts import consents_api, contacts_api, erasures_api, identifiers_api, interactions_api, merges_api, redactions_api, relationships_api
+from crm_contacts import (
+    consents_api,
+    contacts_api,
+    erasures_api,
+    identifiers_api,
+    interactions_api,
+    merges_api,
+    outreach_api,
+    redactions_api,
+    relationships_api,
+)
 from crm_contacts.cluster import clusters
 from crm_contacts.described import DESCRIBED
 from crm_contacts.eraser import Eraser
 from crm_contacts.interaction import INTERACTIONS
+from crm_contacts.outreach import OUTREACH
 from crm_contacts.redaction import REDACTIONS
 from crm_contacts.relationship import RELATIONSHIPS
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.streams import CONTACTS
 
-AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS)
+AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH)
 ROUTERS = tuple(
-    each.router for each in (identifiers_api, contacts_api, consents_api, interactions_api, relationships_api, merges_api, erasures_api, redactions_api)
+    each.router
+    for each in (identifiers_api, contacts_api, consents_api, interactions_api, relationships_api, merges_api, erasures_api, redactions_api, outreach_api)
 )
 
 

@@ -81,7 +81,8 @@ CONTACTS: list[Step] = [
         "segment": "tea-lovers", "language": "fa", "occurred_at": "2026-10-06T14:00:00Z",
     }),
     step("sendOutreach", "heldBack", "By e-mail she did not: it must not be sent, and the record says why", 201, path=_HER, body={
-        "campaign_id": CAMPAIGN, "channel": "email", "purpose": "marketing", "goal": "retention", "template": "autumn-tea", "occurred_at": "2026-10-06T14:01:00Z",
+        "campaign_id": CAMPAIGN, "channel": "email", "purpose": "marketing", "goal": "retention", "template": "autumn-tea",
+        "occurred_at": "2026-10-06T14:01:00Z",
     }, moment=True),
     *(step("recordOutreachResult", result, summary, path=_MESSAGE, body={"result": result, "occurred_at": f"2026-10-06T14:0{minute}:00Z"} | more)
       for minute, result, summary, more in (

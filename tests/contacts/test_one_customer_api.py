@@ -115,6 +115,18 @@ async def test_a_merged_id_answers_with_the_survivor_and_is_written_to_as_itself
     problem(await api.get(f"/v1/merges/{uuid.uuid4()}"), 404, "not-found")
 
 
+async def test_t11_an_address_of_another_contact_leads_to_merging_the_two(api: Api) -> None:
+    address = {"kind": "email", "value": f"{uuid.uuid4().hex}@example.ir"}
+    known, new = (await api.person(identifiers=[address]))["id"], (await api.person())["id"]
+    refused = problem(await api.post(f"/v1/contacts/{new}/identifiers", address | {"value": address["value"].upper()}), 409, "identifier-taken")
+    assert (refused["conflicting_contact_id"], refused["merge"]) == (known, "/v1/merges")
+    ok(await api.post(refused["merge"], {"survivor_id": refused["conflicting_contact_id"], "absorbed_id": new}), 201)
+    assert (await api.contact(new))["canonical_id"] == known
+    stranger = (await api.person())["id"]
+    own = await api.by("self", customer=stranger).post(f"/v1/contacts/{stranger}/identifiers", address)
+    assert "conflicting_contact_id" not in problem(own, 409, "identifier-taken"), "a customer is not told whose it is"
+
+
 async def test_merging_refuses_circles_and_says_why(api: Api) -> None:
     one, two, three = [(await api.person())["id"] for _ in range(3)]
     ok(await api.merge(one, two), 201)

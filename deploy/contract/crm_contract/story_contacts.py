@@ -66,6 +66,18 @@ CONTACTS: list[Step] = [
     step("recordNeed", "aNeed", "What matters to her", 201, path=_HER, body={
         "need": "fast_delivery", "weight": 80, "occurred_at": "2026-10-05T09:25:00Z",
     }),
+    step("setLifecycleStage", "loyal", "She buys again and again", path=_HER, body={"stage": "loyal", "occurred_at": "2026-10-05T09:26:00Z"}),
+    step("setLifecycleStage", "neverLost", "Whom nobody had lost is not won back", 409, path=_HER, body={"stage": "won_back"}),
+    step("recordExpectation", "delivery", "How fast she thinks a shop must be", path=_HER, body={
+        "dimension": "delivery", "score": 9, "scale_min": 1, "scale_max": 10, "occurred_at": "2026-10-05T09:27:00Z",
+    }),
+    step("recordValueWeight", "freshness", "What a cup of tea is worth to her", path=_HER, body={
+        "value": "freshness", "weight": 70, "occurred_at": "2026-10-05T09:28:00Z",
+    }),
+    step("reportCompetitorUse", "elsewhere", "Where else she buys, and for how much a month", path=_HER, body={
+        "category": "tea", "competitor": "bazaar", "rank": 2, "of": 3, "spend": {"amount": 450000, "currency": "IRR"}, "period_days": 30,
+        "occurred_at": "2026-10-05T09:29:00Z",
+    }),
     step("recordInteraction", "aCall", "She called", 201, path=_HER, body={
         "id": CALL, "channel": "phone", "direction": "inbound", "duration_seconds": 340, "agent_id": "agent-7", "outcome": "informed",
         "subject": "سفارش کجاست؟", "sentiment": "neutral", "occurred_at": "2026-10-06T09:00:00Z",

@@ -226,7 +226,7 @@ def contact_answer(loaded: Loaded[Contact], cluster: Cluster, now: datetime) -> 
         address=contact.address,
         birthday=contact.birthday,
         organisation_name=contact.organisation_name,
-        lifecycle_stage=None,
+        lifecycle_stage=contact.stage,
         owner_id=contact.owner_id,
         consents=[_consent(each, now) for each in contact.consents],
         preferences=_preferences(contact.preferences),

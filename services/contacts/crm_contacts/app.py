@@ -19,6 +19,7 @@ from crm_contacts import (
     outreach_api,
     redactions_api,
     relationships_api,
+    valuing_api,
 )
 from crm_contacts.cluster import clusters
 from crm_contacts.described import DESCRIBED
@@ -33,7 +34,18 @@ from crm_contacts.streams import CONTACTS
 AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH)
 ROUTERS = tuple(
     each.router
-    for each in (identifiers_api, contacts_api, consents_api, interactions_api, relationships_api, merges_api, erasures_api, redactions_api, outreach_api)
+    for each in (
+        identifiers_api,
+        contacts_api,
+        consents_api,
+        interactions_api,
+        relationships_api,
+        merges_api,
+        erasures_api,
+        redactions_api,
+        outreach_api,
+        valuing_api,
+    )
 )
 
 

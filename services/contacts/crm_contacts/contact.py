@@ -38,6 +38,7 @@ from crm_events.language.contacts import (
     PrivacyErased,
     PrivacyErasureRequested,
 )
+from crm_events.language.valuing import CompetitorUseReported, ContactLifecycleChanged, ExpectationRecorded, ValueWeightRecorded
 
 MOST_IDENTIFIERS = 100
 MOST_ABSORBED = 500
@@ -145,6 +146,7 @@ class Contact:
     consents: tuple[Consent, ...] = ()
     preferences: Preferences = Preferences()
     owner_id: str | None = None
+    stage: str | None = None
     merged: Edge | None = None
     absorbed: tuple[Edge, ...] = ()
     erasure: UUID | None = None
@@ -196,7 +198,9 @@ def evolve(contact: Contact, fact: Fact[ContactEvent]) -> Contact:
             return _prefer(contact, at, "preferences.frequency_cap", count=event.count, per_days=event.per_days)
         case OwnerAssigned():
             return _tell(contact, at, {"owner_id": event.agent_id})
-        case NoteAdded() | NeedRecorded():
+        case ContactLifecycleChanged():
+            return _tell(contact, at, {"stage": event.stage})
+        case NoteAdded() | NeedRecorded() | ExpectationRecorded() | ValueWeightRecorded() | CompetitorUseReported():
             return contact
         case PrivacyErasureRequested():
             return replace(contact, erasure=event.request_id)

@@ -16,6 +16,7 @@ from crm_events.language.consent import (
     PreferenceLanguageSet,
     PreferenceTimeWindowSet,
 )
+from crm_events.language.valuing import CompetitorUseReported, ContactLifecycleChanged, ExpectationRecorded, ValueWeightRecorded
 from crm_events.language.words import Channel, Maybe, Seconds
 
 ContactKind: TypeAlias = Literal["person", "organisation"]
@@ -242,6 +243,10 @@ ContactEvent: TypeAlias = (
     | NoteAdded
     | OwnerAssigned
     | NeedRecorded
+    | ContactLifecycleChanged
+    | ExpectationRecorded
+    | ValueWeightRecorded
+    | CompetitorUseReported
     | PrivacyErasureRequested
     | PrivacyErased
 )

@@ -27,6 +27,8 @@ BODIES: Mapping[str, Any] = {  # what a customer's own operations take: all of t
     "setConsent": {"status": "granted", "text_version": "fa-3"},
     "setPreferences": {"language": "fa"},
     "openTicket": {"customer_id": "{customer_id}", "kind": "question", "channel": "web", "priority": "low", "subject": "کجاست؟", "text": "نرسید."},
+    "acceptRecovery": {},
+    "declineRecovery": {},
     "addMessage": {"author": {"kind": "customer", "id": "{customer_id}"}, "visibility": "public", "channel": "web", "text": "سلام"},
     "closeTicket": {},
     "reopenTicket": {"reason": "نشد"},

@@ -21,13 +21,14 @@ SERVICES = ("contacts", "tickets", "loyalty", "reporting")
 
 
 def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
-    """A customer with a ticket, a membership, a purchase and a right, by the names that paths and bodies give their ids."""
+    """A customer with a complaint, an offer to make it good, a membership, a purchase and a right, by the names that paths and bodies give their ids."""
     contact, other = (_made(stack, "contacts", "/v1/contacts", {"kind": "person", "name": "ناهید کریمی"}) for _ in range(2))
     told = {"customer_id": contact, "kind": "complaint", "channel": "phone", "priority": "high", "subject": "دیر رسید", "text": "هنوز نرسیده است."}
     ticket, member = _made(stack, "tickets", "/v1/tickets", told), _made(stack, "loyalty", "/v1/members", {"customer_id": contact})
     line = {"sku": "چای", "category": "tea", "quantity": 2, "list_price": 900, "paid_price": 850}
     sale = {"document": uuid.uuid4().hex, "channel": "shop", "currency": "EUR", "lines": [line]}
     transaction = _made(stack, "loyalty", f"/v1/members/{member}/transactions", sale)
+    offer = _made(stack, "tickets", f"/v1/tickets/{ticket}/recoveries", {"kind": "refund"})
     right = _made(stack, "loyalty", "/v1/entitlements", {"customer_id": contact, "kind": "warranty", "scope": "چای‌ساز"})
     return {
         "contact_id": contact,
@@ -39,6 +40,7 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
         "member_id": member,
         "transaction_id": transaction,
         "entitlement_id": right,
+        "recovery_id": offer,
     }
 
 

@@ -10,15 +10,16 @@ from crm_events.registry import REGISTRY
 from crm_events.topics import partition_of
 from crm_loyalty.app import FORGETS
 from crm_loyalty.entitling import TIERS
+from crm_loyalty.recoveries import COMPLETED
 from crm_reporting.documents import DELTAS
 from crm_reporting.entry import Entry, payload_of
 from crm_reporting.facts import facts
 from crm_reporting.projector import NAMED
 from crm_tickets.entitled import HEARD as RIGHTS
 
-FOLLOWED = {"tickets": HEARD | set(RIGHTS), "loyalty": HEARD | set(FORGETS) | set(TIERS)}  # both by crm_events.follower.CustomerEdges
+FOLLOWED = {"tickets": HEARD | set(RIGHTS), "loyalty": HEARD | {*FORGETS, *TIERS, COMPLETED}}  # both by crm_events.follower.CustomerEdges
 
-_WHY = dict.fromkeys(TIERS, "what a tier entitles to") | dict.fromkeys(RIGHTS, "whose tickets come first")
+_WHY = dict.fromkeys(TIERS, "what a tier entitles to") | dict.fromkeys(RIGHTS, "whose tickets come first") | {COMPLETED: "which points we owe for it"}
 
 
 def consumers(type_: str) -> list[str]:

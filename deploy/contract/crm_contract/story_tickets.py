@@ -8,10 +8,13 @@ from crm_contract.story_contacts import MARYAM, NOBODY
 
 LATE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b001"
 FIRST = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b101"
+MADE_GOOD = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b201"
+SORRY = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b202"
 HOURS, PROMISE, ABOUT = "tehran-office", "tea-delivery", "tea-delivery-late"
 
 step: Any = partial(Step, "tickets")
 _IT = {"ticket_id": LATE}
+_RECOVERY = _IT | {"recovery_id": MADE_GOOD}
 _AGENT = {"kind": "agent", "id": "agent-7"}
 
 TICKETS: list[Step] = [
@@ -66,6 +69,19 @@ TICKETS: list[Step] = [
     step("rateTicket", "content", "She is content", path=_IT, body={
         "score": 4, "effort": 3, "courtesy": 5, "comment": "پیگیری خوب بود", "occurred_at": "2026-10-11T08:00:00Z",
     }),
+    step("setRootCause", "theCourier", "What lay behind it: she was right", path=_IT, body={
+        "root_cause": "delivery_late", "upheld": True, "department": "logistics", "occurred_at": "2026-10-11T08:10:00Z",
+    }),
+    step("offerRecovery", "moneyBack", "Money back for the delay", 201, path=_IT, body={
+        "id": MADE_GOOD, "kind": "refund", "cost": {"amount": 1500, "currency": "EUR"}, "occurred_at": "2026-10-11T08:20:00Z",
+    }),
+    step("offerRecovery", "unsaid", "Points, but how many?", 422, path=_IT, body={"kind": "points"}),
+    step("completeRecovery", "tooEarly", "She has not said yes yet", 409, path=_RECOVERY, body={}),
+    step("acceptRecovery", "taken", "She takes it", path=_RECOVERY, body={"occurred_at": "2026-10-11T08:30:00Z"}),
+    step("completeRecovery", "done", "It was paid", path=_RECOVERY, body={"occurred_at": "2026-10-11T08:31:00Z"}),
+    step("getRecovery", "moneyBack", "How it stands", path=_RECOVERY),
+    step("offerRecovery", "apology", "And an apology", 201, path=_IT, body={"id": SORRY, "kind": "apology", "occurred_at": "2026-10-11T08:32:00Z"}),
+    step("declineRecovery", "noNeed", "She does not want it", path=_IT | {"recovery_id": SORRY}, body={"occurred_at": "2026-10-11T08:33:00Z"}),
     step("closeTicket", "done", "Nothing more is expected", path=_IT, body={"occurred_at": "2026-10-11T09:00:00Z"}),
     step("getTicket", "closed", "How it stands", path=_IT),
     step("getTicket", "nowhere", "No ticket of this id", 404, path={"ticket_id": NOBODY}),

@@ -1,4 +1,4 @@
-"""What is the loyalty service made of? Its streams, its routes, and what it hears from contacts and of its own tiers."""
+"""What is the loyalty service made of? Its streams, its routes, and what it hears from contacts, from tickets and of its own tiers."""
 
 import asyncio
 from uuid import UUID
@@ -20,6 +20,7 @@ from crm_loyalty.entitlement import ENTITLEMENTS
 from crm_loyalty.entitling import by_tier
 from crm_loyalty.member import MEMBERS
 from crm_loyalty.programme import PROGRAMMES
+from crm_loyalty.recoveries import COMPLETED, Payer, owe
 from crm_loyalty.settings import LoyaltySettings
 from crm_loyalty.transaction import TRANSACTIONS
 
@@ -41,7 +42,7 @@ def loyalty_app(settings: LoyaltySettings) -> FastAPI:
         aggregates=AGGREGATES,
         routers=ROUTERS,
         cluster=_members,
-        extra_background={"edges": _follow},
+        extra_background={"edges": _follow, "recoveries": _pay},
     )
 
 
@@ -50,19 +51,23 @@ async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
 
 
 def follower_of(settings: LoyaltySettings, registry: CollectorRegistry, store: EventStore) -> CustomerEdges:
-    """Hears from contacts which customers were merged, and who is to be forgotten; from its own members, what their tiers entitle to."""
+    """Hears from contacts who was merged and who is to be forgotten, from tickets which points we owe, from its own members what their tiers entitle to."""
     return CustomerEdges(
-        tuple(SOURCES[source] for source in ("contacts", "loyalty")),
+        tuple(SOURCES[source] for source in ("contacts", "tickets", "loyalty")),
         group="loyalty-edges",
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
         registry=registry,
-        more=dict.fromkeys(FORGETS, _forget) | by_tier(store),
+        more=dict.fromkeys(FORGETS, _forget) | by_tier(store) | {COMPLETED: owe},
     )
 
 
 async def _follow(state: State, stop: asyncio.Event) -> None:
     await follower_of(state.settings, state.chassis.registry, state.store).run(stop)
+
+
+async def _pay(state: State, stop: asyncio.Event) -> None:
+    await Payer(state.store).run(stop)
 
 
 async def _forget(connection: Connection, record: Record) -> None:

@@ -15,6 +15,7 @@ from crm_events.language.loyalty import (
     MemberEvent,
     OfProgramme,
     PointsActivated,
+    PointsAdjusted,
     PointsEarned,
     PointsExpired,
     PointsRedeemed,
@@ -36,6 +37,7 @@ from crm_loyalty.programme import terms
 from crm_loyalty.tiers import Standing
 
 SETTLED = 50  # redemptions no longer open that are kept, so that a confirmed one can be taken back without reading the stream's history in a race
+RECOVERY = "recovery"  # the claim of a payment for a complaint
 _UNNAMED = UUID(int=0)
 
 
@@ -173,6 +175,8 @@ def freed(member: Member, lots: tuple[MovedLot, ...], at: datetime) -> list[Poin
 
 
 def _claims(_: Member, event: MemberEvent) -> list[Claim]:
+    if isinstance(event, PointsAdjusted) and event.reason == "recovery":  # kept for ever: it is paid once
+        return [Claim(RECOVERY, str(event.adjustment_id))]
     if not isinstance(event, MemberEnrolled):
         return []
     membership = Claim("membership", event.programme or "", within="customer")

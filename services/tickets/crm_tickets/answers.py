@@ -10,6 +10,7 @@ from uuid import UUID
 from crm_chassis.body import Instant, Resource
 from crm_chassis.paging import PageOf
 from crm_events.business_time import ms
+from crm_events.event import Money
 from crm_events.language.sla import CalendarDefined, SlaPolicyDefined
 from crm_events.store.loading import Loaded
 from pydantic import Field
@@ -18,6 +19,7 @@ from crm_tickets.clock import Clock, latest
 from crm_tickets.course import course
 from crm_tickets.policy import Hours, Policy
 from crm_tickets.promises import Promises
+from crm_tickets.recovery import found
 from crm_tickets.telling import pairs
 from crm_tickets.ticket import Ticket
 
@@ -46,6 +48,30 @@ class SatisfactionAnswer(Resource):
     occurred_at: Instant
 
 
+class RootCauseAnswer(Resource):
+    """What lay behind a complaint; `upheld`: it was right."""
+
+    root_cause: str
+    upheld: bool
+    department: str | None
+    occurred_at: Instant
+
+
+class RecoveryAnswer(Resource):
+    """What was offered to make a complaint good. `stage`: offered, accepted, declined or completed; `version` is the ticket's."""
+
+    id: UUID
+    version: int
+    ticket_id: UUID
+    kind: str
+    points: int | None
+    cost: Money | None
+    stage: str
+    offered_at: Instant
+    occurred_at: Instant
+    recorded_at: Instant
+
+
 class TicketAnswer(Resource):
     """A ticket as of the moment of reading: what was due by then shows as done."""
 
@@ -63,6 +89,8 @@ class TicketAnswer(Resource):
     resolved_at: Instant | None
     closed_at: Instant | None
     reopened_count: int
+    root_cause: RootCauseAnswer | None
+    recoveries: list[RecoveryAnswer]
     satisfaction: SatisfactionAnswer | None
     clocks: list[ClockAnswer]
     updated_at: Instant | None
@@ -150,7 +178,22 @@ def ticket_answer(part: Loaded[Ticket], promises: Promises, now: datetime) -> Ti
         id=part.stream_id, version=part.version, customer_id=part.customer_id, kind=first.kind, status=standing.status, priority=standing.priority,
         category=standing.category, subject=first.subject, assignee_id=standing.assignee, opened_at=first.at,
         first_response_at=ticket.first_response.at if ticket.first_response else None, resolved_at=standing.resolved_at, closed_at=standing.closed_at,
-        reopened_count=standing.reopened, satisfaction=satisfaction, clocks=_clocks(ticket, promises, now), updated_at=part.recorded_at,
+        reopened_count=standing.reopened, satisfaction=satisfaction,
+        root_cause=RootCauseAnswer(
+            root_cause=cause.root_cause, upheld=cause.upheld, department=cause.department, occurred_at=cause.at
+        ) if (cause := ticket.root_cause) else None,
+        recoveries=[recovery_answer(part, each.recovery_id) for each in ticket.recoveries], clocks=_clocks(ticket, promises, now), updated_at=part.recorded_at,
+    )  # fmt: skip
+
+
+def recovery_answer(part: Loaded[Ticket], recovery_id: UUID) -> RecoveryAnswer:
+    """The recovery as it stands; NotFound for another ticket's. `occurred_at`: since when it is so."""
+    known = found(part.state.recoveries, recovery_id)
+    if part.recorded_at is None:
+        raise AssertionError("a recovery is of a ticket that is there")
+    return RecoveryAnswer(
+        id=recovery_id, version=part.version, ticket_id=part.stream_id, kind=known.kind, points=known.points, cost=known.cost, stage=known.stage,
+        offered_at=known.offered_at, occurred_at=known.since, recorded_at=part.recorded_at,
     )  # fmt: skip
 
 

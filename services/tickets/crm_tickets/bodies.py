@@ -6,7 +6,8 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from crm_chassis.body import Body, Long, Told
-from crm_events.event import Code
+from crm_events.event import Code, Currency
+from crm_events.language.recovery import RecoveryKind
 from crm_events.language.sla import Holiday
 from crm_events.language.ticket_words import Metric, Priority, StatusSet, TicketKind
 from crm_events.language.tickets import AuthorKind, Score5, Score7, Visibility
@@ -131,6 +132,34 @@ class Satisfaction(Told):
     effort: Score7 | None = None
     courtesy: Score5 | None = None
     comment: Reason | None = None
+
+
+class RootCauseBody(Told):
+    """What lay behind a complaint. `upheld`: it was right; `department`: where it went wrong."""
+
+    root_cause: Code
+    upheld: bool = True
+    department: Code | None = None
+
+
+class CostBody(Body):
+    """What it costs us: minor units."""
+
+    amount: Annotated[int, Field(ge=0, le=10**15)]
+    currency: Currency
+
+
+class NewRecovery(Told):
+    """What we offer to make a complaint good. `points`: where points are offered, and nowhere else."""
+
+    id: UUID | None = None
+    kind: RecoveryKind
+    points: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    cost: CostBody | None = None
+
+
+class RecoveryStep(Told):
+    """Nothing to be said."""
 
 
 class Conditions(Body):

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 from uuid import UUID
 
 from crm_events.business_time import ms
 from crm_events.deciding import At, Fact, Happened
+from crm_events.language.recovery import ComplaintRootCauseSet, RecoveryAccepted, RecoveryCompleted, RecoveryDeclined, RecoveryOffered
 from crm_events.language.sla import (
     SlaClockBreached,
     SlaClockCancelled,
@@ -55,7 +56,7 @@ from crm_tickets.steps import (
     Waiting,
     standing_after,
 )
-from crm_tickets.told import Attempt, Effort, FirstResponse, Opening, Rating, figures, rated
+from crm_tickets.told import Attempt, Effort, FirstResponse, Opening, Rating, Recovery, RootCause, figures, rated
 
 BY_MESSAGE = ("next_reply", "update")  # metrics with a clock for each message
 MESSAGES = 80  # message steps kept; older ones are dropped once answered; a question as late as that is recorded, its wait judged no more
@@ -73,6 +74,8 @@ class Ticket:
     attempts: tuple[Attempt, ...] = ()
     rating: Rating | None = None
     effort: Effort | None = None
+    root_cause: RootCause | None = None
+    recoveries: tuple[Recovery, ...] = ()
     page_from: datetime | None = None
     dropped_replies: int = 0
 
@@ -129,6 +132,18 @@ def evolve(ticket: Ticket, fact: Fact[TicketEvent]) -> Ticket:
         case TicketEffortGiven():
             newer = ticket.effort if ticket.effort and ticket.effort.at > at else Effort(at, event.score, 0)
             return replace(ticket, effort=replace(newer, revision=event.revision))
+        case ComplaintRootCauseSet():
+            if ticket.root_cause and ticket.root_cause.at > at:  # a late word does not overwrite a newer one
+                return ticket
+            return replace(ticket, root_cause=RootCause(at, event.root_cause, event.upheld, event.department))
+        case RecoveryOffered():
+            return replace(ticket, recoveries=(*ticket.recoveries, Recovery(event.recovery_id, event.kind, event.points, event.cost, at)))
+        case RecoveryAccepted():
+            return _recovered(ticket, event.recovery_id, "accepted", at)
+        case RecoveryDeclined():
+            return _recovered(ticket, event.recovery_id, "declined", at)
+        case RecoveryCompleted():
+            return _recovered(ticket, event.recovery_id, "completed", at)
         case SlaPolicyApplied():
             return with_step(ticket, PolicyIs(at, event.policy, event.policy_version, event.calendar, event.calendar_version))
         case (
@@ -144,6 +159,11 @@ def evolve(ticket: Ticket, fact: Fact[TicketEvent]) -> Ticket:
             return replace(ticket, clocks=with_event(ticket.clocks, event, at))
         case _:
             assert_never(event)
+
+
+def _recovered(ticket: Ticket, recovery_id: UUID, stage: Literal["accepted", "declined", "completed"], at: datetime) -> Ticket:
+    moved = (replace(each, stage=stage, moved_at=at) if each.recovery_id == recovery_id else each for each in ticket.recoveries)
+    return replace(ticket, recoveries=tuple(moved))
 
 
 def evolved(ticket: Ticket, happened: Iterable[Happened[Any]], at: datetime) -> Ticket:

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
+from crm_events.event import Money
+from crm_events.language.recovery import RecoveryKind
 from crm_events.language.ticket_words import Priority, TicketKind
 from crm_events.language.tickets import AuthorKind, Measures, TicketCsatGiven
 from crm_events.language.words import Channel
@@ -54,6 +57,34 @@ class Rating:
     courtesy: int | None
     comment: str | None
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class RootCause:
+    """What lay behind a complaint, as told last; `upheld`: it was right."""
+
+    at: datetime
+    root_cause: str
+    upheld: bool
+    department: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What was offered to make a complaint good, and what came of it, since `moved_at`."""
+
+    recovery_id: UUID
+    kind: RecoveryKind
+    points: int | None
+    cost: Money | None
+    offered_at: datetime
+    stage: Literal["offered", "accepted", "declined", "completed"] = "offered"
+    moved_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """When it came to be as it is."""
+        return self.moved_at or self.offered_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from crm_events.event import Code, Event, Instant, PersonalText
+from crm_events.language.recovery import ComplaintRootCauseSet, RecoveryAccepted, RecoveryCompleted, RecoveryDeclined, RecoveryOffered
 from crm_events.language.sla import (
     SlaClockBreached,
     SlaClockCancelled,
@@ -200,6 +201,11 @@ TicketEvent: TypeAlias = (
     | TicketReopened
     | TicketCsatGiven
     | TicketEffortGiven
+    | ComplaintRootCauseSet
+    | RecoveryOffered
+    | RecoveryAccepted
+    | RecoveryDeclined
+    | RecoveryCompleted
     | SlaPolicyApplied
     | SlaClockStarted
     | SlaClockRetargeted

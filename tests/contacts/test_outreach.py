@@ -54,6 +54,13 @@ async def test_who_did_not_allow_it_is_not_written_to_and_the_event_says_by_whic
     assert (await sent(api, customer, channel="sms", occurred_at="2026-02-02T00:00:00Z"))["suppressed"] == "no_consent", "another channel"
 
 
+async def test_a_message_cannot_have_the_id_of_the_customer_it_goes_to(api: Api) -> None:
+    customer, _ = await reached(api)
+    refused = problem(await api.post(f"/v1/contacts/{customer}/outreach", CAMPAIGN | {"campaign_id": str(uuid.uuid4()), "id": customer}), 409, "already-exists")
+    assert refused["existing_id"] == customer
+    assert (await sent(api, customer))["suppressed"] is None
+
+
 async def test_without_an_address_or_twice_of_one_campaign_it_is_held_back(api: Api) -> None:
     customer, address = await reached(api)
     ok(await api.put(f"/v1/contacts/{customer}/consents/marketing/sms", {"status": "granted", "text_version": "2026-1"}))

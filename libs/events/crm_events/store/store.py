@@ -1,6 +1,7 @@
 """How does a command become events? known already? → load → advance → decide → seal → evolve → append, and again if the stream moved meanwhile."""
 
 import hmac
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -126,6 +127,8 @@ class EventStore:
         """
         for _ in range(TRIES):
             aimed = list(await targets()) if callable(targets) else list(targets)
+            if twice := [stream_id for stream_id, times in Counter(target.stream_id for target in aimed).items() if times > 1]:
+                raise AlreadyExists("This id is in use for something else. Choose another.", twice[0])
             async with self._locks.hold({command.id, *(target.stream_id for target in aimed)}):
                 done = await self._attempt(command, aimed, decide, advance_only=False)
             if done is not None:

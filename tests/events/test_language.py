@@ -91,6 +91,7 @@ PERSONAL = {
     "ticket.csat_given": {"comment"},
     "member.enrolled": {"card_number"},
     "entitlement.revoked": {"exception"},
+    "tier.overridden": {"exception"},
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from crm_events.language.loyalty import PointsEarned
 from crm_events.refusals import Rejected
 from crm_events.testing import fold
-from crm_loyalty import points, redemption
+from crm_loyalty import life, points, redemption
 from crm_loyalty.ledger import Ledger
 from crm_loyalty.member import MEMBERS
 from crm_loyalty.periods import add_months
@@ -21,8 +21,8 @@ AMOUNTS = st.integers(1, 30)
 
 
 def balanced(ledger: Ledger) -> bool:
-    accounts = (ledger.pending, ledger.available, ledger.reserved, ledger.redeemed, ledger.expired, ledger.reversed, ledger.debt)
-    return min(accounts) >= 0 and ledger.issued == sum(accounts[:-1]) - ledger.debt
+    accounts = (ledger.pending, ledger.available, ledger.reserved, ledger.redeemed, ledger.expired, ledger.reversed, ledger.blocked, ledger.debt)
+    return min(accounts) >= 0 and ledger.issued == sum(accounts[:-1]) + ledger.transferred - ledger.debt
 
 
 class Histories(RuleBasedStateMachine):
@@ -34,12 +34,13 @@ class Histories(RuleBasedStateMachine):
         self.held: list[str] = []
         self.spent: list[str] = []
         self.sold: dict[str, dict[str, Any]] = {}
+        self.received = 0
 
     @initialize(pending=st.sampled_from([0, 3]), months=st.sampled_from([None, 1, 2]), basis=st.sampled_from(["line", "order"]))
     def begin(self, pending: int, months: int | None, basis: str) -> None:
         rules = (earning_rule(basis=basis), earning_rule("half", multiplier="0.5"))
         self.version = published(*rules, pending_days=pending, expiry={"months": months})
-        self.story = Story(self.version)
+        self.story, self.other = Story(self.version), Story(self.version)
 
     def next_name(self) -> str:
         self.number += 1
@@ -117,6 +118,42 @@ class Histories(RuleBasedStateMachine):
             self.table.gain(named(name), amount, at=self.now, activates=self.now, expires=self.expiry())
         else:
             self.table.lose(-amount)
+
+    @rule(amount=AMOUNTS)
+    def block(self, amount: int) -> None:
+        done = True
+        try:
+            self.story.does(lambda member: life.block(member, points=amount, reason="r", at=self.now), self.now)
+        except Rejected:
+            done = False
+        assert self.table.block(amount) is done
+
+    @precondition(lambda self: self.story.member.ledger.blocked)
+    @rule(data=st.data())
+    def unblock(self, data: st.DataObject) -> None:
+        amount = data.draw(st.integers(1, self.story.member.ledger.blocked))
+        self.story.does(lambda member: life.unblock(member, points=amount, reason="r", at=self.now), self.now)
+        self.table.unblock(amount, self.now)
+
+    @rule(amount=AMOUNTS)
+    def send(self, amount: int) -> None:
+        told = {"transfer_id": named(self.next_name()), "points": amount, "at": self.now, "customers": (named("c"), named("d"))}
+        sent = self.table.send(amount)
+        self.other.until(self.now)
+        try:
+            out, into = life.transfer(self.story.member, self.other.member, giver_id=named("member"), taker_id=named("other"), **told)
+        except Rejected:
+            assert not sent
+            return
+        assert sent
+        self.received += amount
+        self.story.add(out, self.now)
+        self.other.add(into, self.now)
+
+    @invariant()
+    def what_was_sent_arrived(self) -> None:
+        assert self.story.member.ledger.transferred == self.received == -self.other.member.ledger.transferred
+        assert balanced(self.other.member.ledger)
 
     @invariant()
     def the_table_says_the_same(self) -> None:

@@ -68,7 +68,8 @@ def test_t29_debits_and_credits_leave_together() -> None:
     story.does(lambda member: reserve(member, 60, at=day(200)), day(200))
     story.does(confirm, day(200))
     story.until(day(400))
-    assert story.accounts() == {"issued": 200, "pending": 0, "available": 100, "reserved": 0, "redeemed": 60, "expired": 40, "reversed": 0, "debt": 0}
+    left = {name: points for name, points in story.accounts().items() if points}
+    assert left == {"issued": 200, "available": 100, "redeemed": 60, "expired": 40}
 
 
 def test_t30_every_lot_has_its_own_expiry_and_none_expires_where_the_programme_says_never() -> None:

@@ -8,7 +8,7 @@ from crm_events.language.recovery import RecoveryCompleted, RecoveryKind
 from crm_events.store.store import EventStore
 from crm_loyalty.recoveries import Payer, owe
 from fastapi import FastAPI
-from loyalty_client import Till
+from loyalty_client import Till, ok
 from telling import START, Teller
 
 _LOTS = "select count(*) from events where stream_id = $1 and type = 'points.adjusted'"
@@ -93,3 +93,14 @@ async def test_one_that_cannot_be_paid_keeps_no_other_waiting(till: Till, store:
     await Payer(store).tick()
     assert ((await till.points(well))["available"], (await settled(store, held))["done"]) == (40, False)
     await store.pool.execute("delete from recovery_owed where recovery_id = $1", held)
+
+
+async def test_a_closed_account_is_paid_nothing_and_the_next_one_is(till: Till, store: EventStore) -> None:
+    member = await till.member()
+    ok(await till.post(f"/v1/members/{member['id']}/closure", {"reason": "asked"}))
+    recovery = await completed(store, uuid.UUID(member["customer_id"]))
+    await Payer(store).tick()
+    assert not (await settled(store, recovery))["done"]
+    again = await till.member(customer_id=member["customer_id"], programme=member["programme"])
+    await Payer(store).tick()
+    assert (await till.points(again))["available"] == 200 and (await settled(store, recovery))["done"]

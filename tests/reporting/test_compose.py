@@ -10,8 +10,9 @@ import pytest
 from crm_events.consuming.record import Record
 from crm_events.language.consent import ConsentDenied, ConsentExpired, ConsentGranted
 from crm_events.language.contacts import ContactMerged, ContactUnmerged, InteractionRecorded
+from crm_events.language.lots import Lot
 from crm_events.language.loyalty import Line as SaleLine
-from crm_events.language.loyalty import Lot, MemberEnrolled, PointsEarned, PointsReserved, RuleUsed, TransactionRecorded
+from crm_events.language.loyalty import MemberEnrolled, PointsEarned, PointsReserved, RuleUsed, TransactionRecorded
 from crm_events.language.sla import SlaClockMet, SlaClockPaused, SlaClockStarted
 from crm_events.language.tickets import TicketOpened
 from crm_reporting.business_time import business_seconds

@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 from crm_events.event import Money
 from crm_events.language.contacts import ContactMerged, ContactRegistered, InteractionRecorded, Source
+from crm_events.language.lots import Lot
 from crm_events.language.loyalty import (
     Line,
-    Lot,
     PointsAdjusted,
     PointsEarned,
     PointsRedeemed,

@@ -10,17 +10,8 @@ import pytest
 from contacts_client import Api, ok
 from crm_events.event import Event, utc_text
 from crm_events.language.contacts import ContactAbsorbed, ContactMerged, ContactRegistered, InteractionRecorded, Source
-from crm_events.language.loyalty import (
-    Line,
-    Lot,
-    MemberEnrolled,
-    PointsAdjusted,
-    PointsEarned,
-    PointsRedeemed,
-    RedemptionReversed,
-    RuleUsed,
-    TransactionRecorded,
-)
+from crm_events.language.lots import Lot
+from crm_events.language.loyalty import Line, MemberEnrolled, PointsAdjusted, PointsEarned, PointsRedeemed, RedemptionReversed, RuleUsed, TransactionRecorded
 from crm_events.language.tickets import (
     TicketCsatGiven,
     TicketFirstResponseMade,

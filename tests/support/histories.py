@@ -16,9 +16,9 @@ from crm_events.language.contacts import (
     OwnerAssigned,
     RelationshipLinked,
 )
+from crm_events.language.lots import Lot
 from crm_events.language.loyalty import (
     Line,
-    Lot,
     MemberEnrolled,
     PointsActivated,
     PointsEarned,

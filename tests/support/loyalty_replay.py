@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Pile:
-    """The tokens of one lot, each with where it lies: pending, available, ("held", name), ("spent", name), expired, reversed, repaid."""
+    """The tokens of one lot, each with where it lies: pending, available, ("held", name), ("spent", name), blocked, sent, expired, reversed, repaid."""
 
     key: Any
     activates: datetime
@@ -99,10 +99,32 @@ class Table:
         for pile in self.piles:
             pile.move((how, name), "available", len(pile.tokens))
 
+    def block(self, points: int) -> bool:
+        free = sorted(self.piles, key=Pile.order)
+        if not 0 < points <= sum(pile.count("available") for pile in free):
+            return False
+        for pile in free:
+            points -= pile.move("available", "blocked", points)
+        return True
+
+    def unblock(self, points: int, now: datetime) -> None:
+        for pile in sorted(self.piles, key=Pile.order):
+            points -= pile.move("blocked", "available", points)
+        self.expire(now)
+
+    def send(self, points: int) -> bool:
+        """To somebody else's table."""
+        free = sorted(self.piles, key=Pile.order)
+        if points > sum(pile.count("available") for pile in free) - self.debt:
+            return False
+        for pile in free:
+            points -= pile.move("available", "sent", points)
+        return True
+
     def accounts(self) -> dict[str, int]:
         places = Counter(place[0] if isinstance(place, tuple) else place for pile in self.piles for place in pile.tokens)
         return {
             "issued": sum(len(pile.tokens) for pile in self.piles), "pending": places["pending"], "available": places["available"],
             "reserved": places["held"], "redeemed": places["spent"], "expired": places["expired"],
-            "reversed": places["reversed"] + self.owed, "debt": self.debt,
+            "reversed": places["reversed"] + self.owed, "debt": self.debt, "blocked": places["blocked"], "transferred": places["sent"],
         }  # fmt: skip

@@ -117,4 +117,7 @@ class Story:
 
     def accounts(self) -> dict[str, int]:
         ledger = self.member.ledger
-        return {name: getattr(ledger, name) for name in ("issued", "pending", "available", "reserved", "redeemed", "expired", "reversed", "debt")}
+        return {
+            name: getattr(ledger, name)
+            for name in ("issued", "pending", "available", "reserved", "redeemed", "expired", "reversed", "blocked", "transferred", "debt")
+        }

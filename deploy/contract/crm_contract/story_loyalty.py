@@ -6,6 +6,7 @@ from typing import Any
 from crm_contract.step import Step
 from crm_contract.story_contacts import MARYAM, NOBODY
 
+ALI, HIS = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c0a1", "0199b0c4-5a10-7c3e-9d21-6f0a4be1aa02"
 MEMBER = "0199b0c4-5a10-7c3e-9d21-6f0a4be1aa01"
 SALE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ab01"
 RIGHT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ac01"
@@ -13,7 +14,7 @@ CLUB, LEAF = "tea-club", "tea-club-leaf"
 _WINDOW = {"kind": "rolling", "months": 120}
 
 step: Any = partial(Step, "loyalty")
-_HER = {"member_id": MEMBER}
+_HER, _HIS = {"member_id": MEMBER}, {"member_id": HIS}
 _HELD = _HER | {"redemption_id": "{reserveRedemption.aCup.id}"}
 _OTHER = _HER | {"redemption_id": "{reserveRedemption.another.id}"}
 
@@ -57,6 +58,18 @@ LOYALTY: list[Step] = [
     step("confirmRedemption", "spent", "She takes the cup", path=_HELD, body={}),
     step("reserveRedemption", "another", "Points are held once more", 201, path=_HER, body={"points": 10, "reward": "spoon"}),
     step("cancelRedemption", "givenBack", "Not taken: the points return", path=_OTHER, body={"reason": "out_of_stock"}),
+    step("enrolMember", "another", "Another customer joins", 201, body={"id": HIS, "customer_id": ALI, "programme": CLUB, "channel": "web"}),
+    step("transferPoints", "toAnother", "She gives him points", path=_HER, body={"to_member_id": HIS, "points": 5}),
+    step("transferPoints", "tooMany", "More than there are", 409, path=_HER, body={"to_member_id": HIS, "points": 100000}),
+    step("blockPoints", "lookedInto", "Points are kept while something is looked into", path=_HIS, body={"points": 3, "reason": "fraud_check"}),
+    step("unblockPoints", "cleared", "All is well", path=_HIS, body={"reason": "cleared"}),
+    step("suspendMember", "lookedInto", "No earning, no spending", path=_HIS, body={"reason": "fraud_check"}),
+    step("resumeMember", "cleared", "As before", path=_HIS, body={"reason": "cleared"}),
+    step("overrideTier", "asAnApology", "A tier by hand", path=_HIS, body={
+        "tier": "tea-club-bloom", "reason": "apology", "exception": "سفارشش سه بار گم شد", "holds_until": "2090-01-01T00:00:00Z",
+    }),
+    step("overrideTier", "noSuchTier", "A tier that is not there", 422, path=_HIS, body={"tier": "wood", "reason": "apology"}),
+    step("closeMember", "leaves", "He leaves; what he had expires", path=_HIS, body={"reason": "asked"}),
     step("getPoints", "hers", "Where her points are, lot by lot", path=_HER),
     step("listPointsEntries", "hers", "Every movement, the newest first", path=_HER),
     step("grantEntitlement", "aRepair", "Her kettle is repaired for nothing, for years", 201, body={

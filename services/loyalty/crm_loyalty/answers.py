@@ -43,7 +43,7 @@ def programme_answer(part: Loaded[Programme]) -> ProgrammeAnswer:
 
 
 class Balance(Resource):
-    """The accounts of a member, in points. Σ issued = the first six - `debt`."""
+    """The accounts of a member, in points. Σ issued = the others - `debt`; `transferred`: given to others less what came from them."""
 
     available: int
     pending: int
@@ -51,6 +51,8 @@ class Balance(Resource):
     redeemed: int
     expired: int
     reversed: int
+    blocked: int
+    transferred: int
     debt: int
 
 
@@ -60,7 +62,7 @@ def balance(ledger: Ledger) -> dict[str, int]:
 
 
 class MemberAnswer(Resource):
-    """A customer's account. `occurred_at`: when it was opened."""
+    """A customer's account. `state`: active, suspended or closed; `occurred_at`: when it was opened."""
 
     id: UUID
     version: int
@@ -68,6 +70,7 @@ class MemberAnswer(Resource):
     programme: str | None
     card_number: str | None
     channel: str | None
+    state: str
     tier: str | None
     balance: Balance
     occurred_at: Instant | None
@@ -80,7 +83,7 @@ def member_answer(part: Loaded[Member]) -> MemberAnswer:
     member = part.state
     return MemberAnswer(
         id=part.stream_id, version=part.version, customer_id=part.customer_id, programme=member.programme, card_number=member.card_number,
-        channel=member.channel, tier=member.standing.tier, balance=Balance(**balance(member.ledger)),
+        channel=member.channel, state=member.state, tier=member.standing.tier, balance=Balance(**balance(member.ledger)),
         occurred_at=member.standing.enrolled_at, recorded_at=part.recorded_at, redacted=[],
     )  # fmt: skip
 
@@ -117,13 +120,17 @@ def points_answer(part: Loaded[Member], lots: Sequence[Lot], now: datetime) -> P
     above = next_tier(part.state.standing, now)
     shown = [
         LotAnswer(
-            lot_id=lot.lot_id, points=lot.points, left=lot.left, state="pending" if lot.pending else "available" if lot.available else "reserved",
+            lot_id=lot.lot_id, points=lot.points, left=lot.left, state=_state(lot),
             activates_at=lot.activates_at, expires_at=lot.expires_at, source_event_id=lot.source_event_id,
         )
         for lot in lots
     ]  # fmt: skip
     missing = NextTier(tier=above[0].name, points=above[1]) if above else None
     return PointsAnswer(**balance(part.state.ledger), lots=shown, tier=part.state.standing.tier, to_next_tier=missing)
+
+
+def _state(lot: Lot) -> str:
+    return next((name for name in ("pending", "available", "reserved") if getattr(lot, name)), "blocked")
 
 
 class MovementAnswer(Resource):
@@ -146,6 +153,7 @@ class EntryAnswer(Resource):
     return_id: UUID | None
     redemption_id: UUID | None
     adjustment_id: UUID | None
+    transfer_id: UUID | None
     reason: str | None
     occurred_at: Instant
     recorded_at: Instant
@@ -154,7 +162,7 @@ class EntryAnswer(Resource):
 def entry_answer(entry: Recorded) -> EntryAnswer:
     """An event of a member, as double entry."""
     event = entry.fact.event
-    told = {name: getattr(event, name, None) for name in ("transaction_id", "return_id", "redemption_id", "adjustment_id", "reason")}
+    told = {name: getattr(event, name, None) for name in ("transaction_id", "return_id", "redemption_id", "adjustment_id", "transfer_id", "reason")}
     moved = [
         MovementAnswer(lot_id=each.lot_id, from_account=each.source, to_account=each.target, points=each.points)
         for each in movements(event, entry.fact.occurred_at)

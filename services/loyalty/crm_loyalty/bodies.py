@@ -209,6 +209,35 @@ class RevocationBody(Told):
     exception: Long | None = None
 
 
+class StateBody(Told):
+    """Why a member is suspended, resumed or closed."""
+
+    reason: Code
+
+
+class BlockBody(Told):
+    """Points to keep from being spent, or to give back; without a number, all."""
+
+    points: SomePoints | None = None
+    reason: Code
+
+
+class TransferBody(Told):
+    """Points for another member of the programme."""
+
+    to_member_id: UUID
+    points: SomePoints
+
+
+class OverrideBody(Told):
+    """A tier set by hand. `holds_until`: when points decide again; without it, never."""
+
+    tier: Code
+    holds_until: OfOurTime | None = None
+    reason: Code
+    exception: Long | None = None
+
+
 class AdjustmentBody(Told):
     """Points given or taken by hand."""
 

@@ -23,7 +23,7 @@ from crm_loyalty.entitlement import ENTITLEMENTS, Entitlement
 from crm_loyalty.member import MEMBERS
 from crm_loyalty.tiers import Standing
 
-TIERS = ("tier.qualified", "tier.retained", "tier.downgraded")
+TIERS = ("tier.qualified", "tier.retained", "tier.downgraded", "tier.overridden", "member.closed")
 ACTOR = "service:entitlements"
 
 _STANDING = "select stream_id from streams where type = 'entitlement' and state -> 'columns' ->> 'entitles' = $1 order by stream_id"
@@ -47,7 +47,7 @@ async def entitle(store: EventStore, record: Record) -> None:
     rows = await store.pool.fetch(_STANDING, str(record.stream_id))
     parts = await store.read_many(ENTITLEMENTS, [row["stream_id"] for row in rows]) if rows else []
     standing = [part.state.granted for part in parts if part.state.granted and part.state.ended_at is None]
-    missing, lost = entitlement.change(entitlement.promised(member.state.standing), standing)
+    missing, lost = entitlement.change(() if member.state.closed_at else entitlement.promised(member.state.standing), standing)
     for benefit in missing:
         event = _event(benefit, record, member.state.standing)
         with suppress(AlreadyExists):  # heard twice

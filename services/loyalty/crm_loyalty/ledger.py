@@ -1,7 +1,8 @@
 """Where are a member's points? Double entry, lot by lot: every movement takes from one account what it gives to another.
 
-Of a lot:      pending, available, reserved, expired. Of the member: issued (the source), redeemed, expired, reversed, debt.
-At any moment: Σ issued = pending + available + reserved + redeemed + expired + reversed - debt.
+Of a lot:      pending, available, reserved, blocked, expired. Of the member: issued (the source), redeemed, expired, reversed, transferred, debt.
+At any moment: Σ issued = pending + available + reserved + blocked + redeemed + expired + reversed + transferred - debt.
+Of a programme: Σ transferred = 0; of a member who was given more than he gave it is negative.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,12 +11,12 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
-from crm_events.language.loyalty import Lot as MovedLot
+from crm_events.language.lots import Lot as MovedLot
 
 CLOSED = 50  # emptied lots kept in the state: what a return asks of a lot is how much of it expired
 NEVER = datetime.max.replace(tzinfo=UTC)
 
-Account: TypeAlias = Literal["issued", "pending", "available", "reserved", "redeemed", "expired", "reversed", "debt"]
+Account: TypeAlias = Literal["issued", "pending", "available", "reserved", "blocked", "redeemed", "expired", "reversed", "transferred", "debt"]
 
 
 class Movement(NamedTuple):
@@ -42,11 +43,12 @@ class Lot:
     available: int = 0
     reserved: int = 0
     expired: int = 0
+    blocked: int = 0
 
     @property
     def left(self) -> int:
         """Points that can still be spent, now or later."""
-        return self.pending + self.available + self.reserved
+        return self.pending + self.available + self.reserved + self.blocked
 
     def expired_by(self, at: datetime) -> bool:
         """Has its time come?"""
@@ -64,6 +66,7 @@ class Ledger:
     expired: int = 0
     reversed: int = 0
     debt: int = 0
+    transferred: int = 0
 
     @property
     def pending(self) -> int:
@@ -79,6 +82,11 @@ class Ledger:
     def reserved(self) -> int:
         """Held for redemptions that are neither confirmed nor cancelled."""
         return sum(lot.reserved for lot in self.lots)
+
+    @property
+    def blocked(self) -> int:
+        """Kept from being spent while something is looked into."""
+        return sum(lot.blocked for lot in self.lots)
 
     def lot(self, lot_id: UUID) -> Lot | None:
         """An open lot, or one of those emptied last."""
@@ -148,13 +156,13 @@ def _post(ledger: Ledger, movement: Movement) -> Ledger:
     changes = _sums(ledger, movement)
     if lot is None:
         return replace(ledger, **changes)
-    accounts = {name: getattr(lot, name) + _signed(movement, name) for name in ("pending", "available", "reserved", "expired")}
+    accounts = {name: getattr(lot, name) + _signed(movement, name) for name in ("pending", "available", "reserved", "blocked", "expired")}
     lot = replace(lot, **accounts)
     return replace(_filed(ledger, lot), **changes)
 
 
 def _sums(ledger: Ledger, movement: Movement) -> dict[str, Any]:
-    own = {name: getattr(ledger, name) + _signed(movement, name) for name in ("redeemed", "expired", "reversed")}
+    own = {name: getattr(ledger, name) + _signed(movement, name) for name in ("redeemed", "expired", "reversed", "transferred")}
     return own | {"issued": ledger.issued - _signed(movement, "issued"), "debt": ledger.debt - _signed(movement, "debt")}
 
 

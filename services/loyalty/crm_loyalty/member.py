@@ -9,11 +9,12 @@ from uuid import UUID
 
 from crm_events.deciding import Aggregate, At, Claim, Fact
 from crm_events.event import Event
-from crm_events.language.loyalty import Lot as MovedLot
+from crm_events.language.by_hand import MemberClosed, MemberResumed, MemberSuspended, TierOverridden
+from crm_events.language.lots import Lot as MovedLot
+from crm_events.language.lots import OfProgramme
 from crm_events.language.loyalty import (
     MemberEnrolled,
     MemberEvent,
-    OfProgramme,
     PointsActivated,
     PointsAdjusted,
     PointsEarned,
@@ -28,7 +29,7 @@ from crm_events.language.loyalty import (
     TierRetained,
 )
 from crm_events.language.programme import ProgrammePublished
-from crm_events.refusals import AlreadyExists, NotFound
+from crm_events.refusals import AlreadyExists, NotFound, Rejected
 
 from crm_loyalty import tiers
 from crm_loyalty.ledger import NEVER, Ledger, Lot, moved
@@ -68,6 +69,13 @@ class Member:
     ledger: Ledger = field(default_factory=Ledger)
     redemptions: tuple[Redemption, ...] = ()
     standing: Standing = field(default_factory=Standing)
+    suspended_at: datetime | None = None
+    closed_at: datetime | None = None
+
+    @property
+    def state(self) -> str:
+        """`active`, `suspended` or `closed`."""
+        return "closed" if self.closed_at else "suspended" if self.suspended_at else "active"
 
     def redemption(self, redemption_id: UUID) -> Redemption | None:
         """The part in this redemption, if it is open or among those settled last."""
@@ -82,6 +90,12 @@ def evolve(member: Member, fact: Fact[MemberEvent]) -> Member:
         case MemberEnrolled():
             standing = Standing(enrolled_at=at, terms=event.terms)
             return replace(member, programme=event.programme, card_number=event.card_number, channel=event.channel, standing=standing)
+        case MemberSuspended():
+            return replace(member, suspended_at=at)
+        case MemberResumed():
+            return replace(member, suspended_at=None)
+        case MemberClosed():
+            return replace(member, closed_at=at)
         case PointsEarned():
             standing = replace(member.standing, terms=event.terms) if event.terms else member.standing
             return replace(member, standing=tiers.count(standing, event.points, at))
@@ -97,9 +111,9 @@ def evolve(member: Member, fact: Fact[MemberEvent]) -> Member:
             return _settled(member, event.redemption_id, "cancelled")
         case RedemptionReversed():
             return _settled(member, event.redemption_id, "reversed")
-        case TierQualified() | TierRetained() | TierDowngraded():
+        case TierQualified() | TierRetained() | TierDowngraded() | TierOverridden():
             return replace(member, standing=tiers.hold(member.standing, event, at))
-        case _:  # activated, expired, adjusted: the ledger alone knows, and there every event is named
+        case _:  # activated, expired, adjusted, blocked, transferred: the ledger alone knows, and there every event is named
             return member
 
 
@@ -130,7 +144,7 @@ def _moments(member: Member) -> Iterator[datetime]:
         elif lot.available and lot.expires_at:
             yield lot.expires_at
     yield from (each.expires_at for each in member.redemptions if each.state == "reserved")
-    if member.standing.held and member.standing.held.until:
+    if member.standing.held and member.standing.held.until and member.closed_at is None:
         yield member.standing.held.until
 
 
@@ -169,14 +183,16 @@ def expired(lots: tuple[Lot, ...], at: datetime) -> list[MovedLot]:
 
 
 def freed(member: Member, lots: tuple[MovedLot, ...], at: datetime) -> list[PointsExpired]:
-    """Of the points that a redemption gives back, those whose lot has expired meanwhile: they expire at once, in the same command."""
-    gone = tuple(lot for lot in lots if lot.expires_at is not None and lot.expires_at <= at)
+    """Of the points that are given back, those whose lot has expired meanwhile, or all once the account is closed: they expire in the same command."""
+    gone = tuple(lot for lot in lots if member.closed_at is not None or (lot.expires_at is not None and lot.expires_at <= at))
     return [PointsExpired(programme=member.programme or "", programme_version=member.programme_version, lots=gone)] if gone else []
 
 
-def _claims(_: Member, event: MemberEvent) -> list[Claim]:
+def _claims(member: Member, event: MemberEvent) -> list[Claim]:
     if isinstance(event, PointsAdjusted) and event.reason == "recovery":  # kept for ever: it is paid once
         return [Claim(RECOVERY, str(event.adjustment_id))]
+    if isinstance(event, MemberClosed):  # the customer may join again
+        return [Claim("membership", member.programme or "", take=False, within="customer")]
     if not isinstance(event, MemberEnrolled):
         return []
     membership = Claim("membership", event.programme or "", within="customer")
@@ -189,7 +205,7 @@ def card_key(number: str) -> str:
     return "".join(str(unicodedata.digit(sign, sign)) for sign in plain if sign.isalnum())
 
 
-MEMBERS: Aggregate[Member, MemberEvent] = Aggregate("member", Member, evolve, advance=advance, claims=_claims, due=due)
+MEMBERS: Aggregate[Member, MemberEvent] = Aggregate("member", Member, evolve, revision=2, advance=advance, claims=_claims, due=due)
 
 
 def enrol(member: Member, *, member_id: UUID, event: MemberEnrolled, version: ProgrammePublished | None, at: datetime) -> list[MemberEvent]:
@@ -207,4 +223,18 @@ def required(member: Member) -> Member:
     """The member, or NotFound."""
     if member.standing.enrolled_at is None:
         raise NotFound("There is no member of this id.")
+    return member
+
+
+def open_account(member: Member) -> Member:
+    """The member, unless the account is closed."""
+    if required(member).closed_at is not None:
+        raise Rejected("closed", "The account is closed. Enrol the customer again.")
+    return member
+
+
+def active(member: Member) -> Member:
+    """The member, unless it may not spend."""
+    if open_account(member).suspended_at is not None:
+        raise Rejected("suspended", "The member is suspended. Resume it first.")
     return member

@@ -1,10 +1,12 @@
 """Which accounts does each event of a member move? The one place where an event becomes double entry."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import assert_never
 
 from crm_events.deciding import Fact
-from crm_events.language.loyalty import Lot as MovedLot
+from crm_events.language.by_hand import MemberClosed, MemberResumed, MemberSuspended, PointsBlocked, PointsTransferred, PointsUnblocked, TierOverridden
+from crm_events.language.lots import Lot as MovedLot
 from crm_events.language.loyalty import (
     MemberEnrolled,
     MemberEvent,
@@ -28,7 +30,7 @@ from crm_loyalty.ledger import Account, Ledger, Lot, Movement, born, post
 def movements(event: MemberEvent, at: datetime) -> list[Movement]:
     """The entries of an event that happened at `at`; none where it moves no points."""
     match event:
-        case MemberEnrolled() | TierQualified() | TierRetained() | TierDowngraded():
+        case MemberEnrolled() | MemberSuspended() | MemberResumed() | MemberClosed() | TierQualified() | TierRetained() | TierDowngraded() | TierOverridden():
             return []
         case PointsEarned():
             account: Account = "available" if event.activates_at <= at else "pending"
@@ -47,6 +49,12 @@ def movements(event: MemberEvent, at: datetime) -> list[Movement]:
             return [Movement(lot.lot_id, lot.taken_from, "expired", lot.points) for lot in event.lots]
         case PointsReversed():
             return _back(event)
+        case PointsBlocked():
+            return _each(event.lots, "available", "blocked")
+        case PointsUnblocked():
+            return _each(event.lots, "blocked", "available")
+        case PointsTransferred():
+            return _each(event.lots, *(("available", "transferred") if event.direction == "out" else ("transferred", "available")))
         case PointsAdjusted():
             if event.points < 0:
                 return _back(event)
@@ -68,12 +76,15 @@ def booked(ledger: Ledger, fact: Fact[MemberEvent]) -> Ledger:
             for lot in event.lots:
                 if ledger.lot(lot.lot_id) is None:
                     ledger = born(ledger, Lot(lot.lot_id, lot.points, lot.earned_at, lot.earned_at, lot.expires_at, fact.event_id))
+        case PointsTransferred(direction="in"):
+            for lot in event.lots:
+                ledger = born(ledger, Lot(lot.lot_id, lot.points, lot.earned_at, lot.earned_at, lot.expires_at, fact.event_id))
         case _:
             pass
     return post(ledger, movements(event, at))
 
 
-def _each(lots: tuple[MovedLot, ...], source: Account, target: Account) -> list[Movement]:
+def _each(lots: Sequence[MovedLot], source: Account, target: Account) -> list[Movement]:
     return [Movement(lot.lot_id, source, target, lot.points) for lot in lots]
 
 

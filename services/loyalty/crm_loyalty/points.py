@@ -13,7 +13,7 @@ from crm_events.refusals import Rejected
 from crm_loyalty import tiers
 from crm_loyalty.earning import Earning
 from crm_loyalty.ledger import take_back
-from crm_loyalty.member import Member, evolve, required
+from crm_loyalty.member import Member, evolve, open_account
 from crm_loyalty.periods import add_months
 from crm_loyalty.programme import terms
 
@@ -88,7 +88,7 @@ def adjust(
     member: Member, *, adjustment_id: UUID, points: int, reason: AdjustmentReason, cause_event_id: UUID | None, version: ProgrammePublished | None, at: datetime
 ) -> list[MemberEvent]:
     """Give points as a lot of their own, or take them; outside the rules, so they qualify for no tier."""
-    if required(member).programme is None or version is None:
+    if open_account(member).programme is None or version is None:
         raise Rejected("no-programme", "Points need a programme that is in force. Enrol the customer in one first.")
     told: dict[str, Any] = {"cause_event_id": cause_event_id} if cause_event_id else {}
     told |= {"programme": version.name, "programme_version": version.version, "adjustment_id": adjustment_id, "points": points, "reason": reason}

@@ -88,9 +88,9 @@ class Payer:
         return bool(holders)
 
     async def _member(self, customer_id: UUID) -> Loaded[Member] | None:
-        """The oldest membership of a programme, of all ids that are this customer."""
+        """The oldest membership of a programme that is not closed, of all ids that are this customer."""
         known = await members_of(self._store, customer_id, after=None, limit=200)
-        found = [each for each in known if each.state.programme is not None and each.state.standing.enrolled_at is not None]
+        found = [each for each in known if each.state.programme is not None and each.state.state != "closed" and each.state.standing.enrolled_at is not None]
         return min(found, key=lambda each: (each.state.standing.enrolled_at, each.stream_id), default=None)
 
     async def _pay(self, row: asyncpg.Record) -> list[UUID]:

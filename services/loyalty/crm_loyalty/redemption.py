@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from crm_events.event import Money
-from crm_events.language.loyalty import Lot as MovedLot
+from crm_events.language.lots import Lot as MovedLot
 from crm_events.language.loyalty import MemberEvent, PointsRedeemed, PointsReserved, RedemptionCancelled, RedemptionReversed
 from crm_events.language.programme import PointValue, ProgrammePublished
 from crm_events.refusals import NotFound, Rejected
 
-from crm_loyalty.ledger import consumption_order, spendable, take
-from crm_loyalty.member import SETTLED, Member, Redemption, freed, required
+from crm_loyalty.ledger import Lot, consumption_order, spendable, take
+from crm_loyalty.member import SETTLED, Member, Redemption, active, freed
 
 HOLD = timedelta(minutes=15)  # a checkout takes minutes; what is forgotten comes back by itself
 MOST_OPEN = 100  # reservations of one member at once
@@ -26,13 +26,13 @@ def reserve(
     members: Sequence[Member], *, redemption_id: UUID, points: int, reward: str | None, version: ProgrammePublished | None, at: datetime
 ) -> list[list[MemberEvent]]:
     """Hold points of these members, the one asked first: soonest expiry first, over all. Members untouched get no event, and are checked not to have moved."""
-    required(members[0])
+    active(members[0])
     if any(sum(each.state == "reserved" for each in member.redemptions) >= MOST_OPEN for member in members):
         raise Rejected("too-many-reservations", f"A member has at most {MOST_OPEN} reservations at once. Confirm or cancel some first.")
     free = able(members, at)
     if points > free:
         raise Rejected("insufficient-points", f"There are {free} points to spend. Ask for fewer.", available=free, asked=points)
-    lots_of = [(lot, number) for number, member in enumerate(members) for lot in spendable(member.ledger.lots, at)]
+    lots_of = [(lot, number) for number, member in enumerate(members) for lot in _spendable(member, at)]
     parts: list[list[MovedLot]] = [[] for _ in members]
     for lot, number in sorted(lots_of, key=lambda each: consumption_order(each[0])):
         taken, points = take([lot], points)
@@ -46,8 +46,12 @@ def reserve(
 
 def able(members: Sequence[Member], at: datetime) -> int:
     """Points these members can spend together: what is available, less what they owe."""
-    free = sum(lot.available for member in members for lot in spendable(member.ledger.lots, at))
+    free = sum(lot.available for member in members for lot in _spendable(member, at))
     return max(0, free - sum(member.ledger.debt for member in members))
+
+
+def _spendable(member: Member, at: datetime) -> list[Lot]:
+    return spendable(member.ledger.lots, at) if member.suspended_at is None else []
 
 
 def confirm(members: Sequence[Member], *, redemption_id: UUID, parts: Sequence[bool], version: ProgrammePublished | None) -> list[list[MemberEvent]]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crm_events.deciding import At
+from crm_events.language.by_hand import TierOverridden
 from crm_events.language.loyalty import TierDowngraded, TierQualified, TierRetained
 from crm_events.language.programme import Tier, TierTerms
 
@@ -37,6 +38,7 @@ class Held:
     window_to: datetime
     ends: datetime | None
     until: datetime | None
+    lowered: bool = False  # by hand: no purchase lifts it before its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def best(state: Standing, moments: Iterable[datetime]) -> Tier | None:
 
 def rise(state: Standing, programme: str, at: datetime) -> list[At[TierQualified]]:
     """The tier just reached, if it is above the one held. A purchase told late counts as if known at the last judgement."""
+    if state.held and state.held.lowered:
+        return []
     when = max(at, state.held.since) if state.held else at
     reached = best(state, [when])
     if reached is None or state.rank(reached.name) <= state.rank(state.tier):
@@ -108,12 +112,15 @@ def unearned(state: Standing, programme: str, *, returned: int, earned_at: datet
     return [_qualified(state, programme, remains, at)]
 
 
-def judge(state: Standing, programme: str) -> TierRetained | TierDowngraded | None:
+def judge(state: Standing, programme: str) -> TierRetained | TierDowngraded | TierQualified | None:
     """At the end of the held tier's window: it is kept if the window that ended, or the one running when grace ends, reaches it."""
     held, ladder = state.held, state.terms
     if held is None or held.ends is None or held.until is None or ladder is None:
         return None
     place, moments = state.rank(held.name), [held.ends - INSTANT, held.until - INSTANT]
+    reached = best(state, moments) if held.lowered else None
+    if reached is not None and state.rank(reached.name) > place:
+        return _qualified(state, programme, reached, held.ends)
     for at in moments if place >= 0 else []:
         if in_window(state, ladder.tiers[place], at)[0] >= ladder.tiers[place].from_points:
             return TierRetained(**_step(state, programme, ladder.tiers[place], counted_at=at, stands_from=held.ends))
@@ -121,9 +128,11 @@ def judge(state: Standing, programme: str) -> TierRetained | TierDowngraded | No
     return TierDowngraded(**_step(state, programme, lower, counted_at=moments[0], stands_from=held.ends))
 
 
-def hold(state: Standing, event: TierQualified | TierRetained | TierDowngraded, at: datetime) -> Standing:
+def hold(state: Standing, event: TierQualified | TierRetained | TierDowngraded | TierOverridden, at: datetime) -> Standing:
     """The standing after a tier event that happened at `at`."""
     until = event.holds_until
+    if isinstance(event, TierOverridden):
+        return replace(state, held=Held(event.tier, at, at, at, until, until, lowered=state.rank(event.tier) < state.rank(event.previous)))
     grace = timedelta(days=state.terms.grace_days if state.terms else 0)
     return replace(state, held=Held(event.tier, at, event.window_from, event.window_to, until - grace if until else None, until))
 

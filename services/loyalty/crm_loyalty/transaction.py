@@ -12,7 +12,7 @@ from crm_events.language.programme import ProgrammePublished
 from crm_events.refusals import AlreadyExists, Invalid, NotFound, Rejected
 
 from crm_loyalty import earning, points
-from crm_loyalty.member import Member, required
+from crm_loyalty.member import Member, open_account, required
 from crm_loyalty.programme import Programme
 
 MOST_PAID = 10**15  # of one transaction, in minor units: sums of many stay inside 64 bits
@@ -63,6 +63,8 @@ def record_sale(member: Member, transaction: Transaction, *, sale: Mapping[str, 
     Members and transactions are one command: the first list is for the member's stream, the second for the transaction's.
     """
     required(member)
+    if member.closed_at is not None and member.closed_at <= at:
+        open_account(member)
     if transaction.sale is not None:
         raise AlreadyExists("There is a transaction of this id already.", transaction.sale.transaction_id)
     version = programme.in_force(at) if programme else None
@@ -76,7 +78,7 @@ def record_sale(member: Member, transaction: Transaction, *, sale: Mapping[str, 
         about = {"reason": event.discount_reason, "seller_id": event.seller_id}
         given = {name: value for name, value in about.items() if value is not None}
         told.append(DiscountGranted(transaction_id=event.transaction_id, list_amount=listed, paid_amount=paid, currency=event.currency, **given))
-    if version is None:
+    if version is None or member.closed_at is not None or (member.suspended_at is not None and member.suspended_at <= at):
         return [], told
     gained = earning.evaluate(version, event.lines, channel=event.channel, outlet=event.outlet, tier=member.standing.tier)
     return points.earn(member, earning=gained, version=version, transaction_id=event.transaction_id, at=at), told

@@ -86,8 +86,10 @@ async def record_return(member_id: UUID, body: ReturnBody, call: Write) -> Answe
 
 
 def _unearned(part: Loaded[Transaction], programme: Programme | None, member: Member) -> tuple[TraceEntry, ...]:
-    """Why a purchase earned nothing: no event says so, thus the rules of its time are asked again, with the tier held now."""
+    """Why a purchase earned nothing: no event says so, thus the rules of its time are asked again, with the tier held now. No rule was, of who may not earn."""
     sale, sold_at = part.state.sale, part.state.sold_at
+    if member.state != "active":
+        return ()
     version = programme.in_force(sold_at) if programme and sold_at else None
     if sale is None or version is None:
         return ()

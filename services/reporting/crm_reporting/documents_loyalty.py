@@ -91,6 +91,16 @@ def _member_said(entry: Entry) -> Document:
             if told["points"] > 0:
                 return _new_lot(entry, told["points"])
             return {"lots": _taken(entry), "debt": told["debt"], "moved": {"reversed": -told["points"]}}
+        case "points.blocked":
+            return {"lots": _moved(entry, "available", None), "moved": {"blocked": told["points"]}}
+        case "points.unblocked":
+            return {"lots": _moved(entry, None, "available"), "moved": {"blocked": -told["points"]}}
+        case "points.transferred" if told["direction"] == "out":
+            return {"lots": _moved(entry, "available", None), "moved": {"transferred": told["points"]}}
+        case "points.transferred":
+            return {"lots": _moved(entry, None, "available"), "moved": {"transferred": -told["points"]}}
+        case "tier.overridden":
+            return {"tier": [*at, told["tier"], None, None, told.get("holds_until")]}
         case "tier.qualified" | "tier.retained" | "tier.downgraded":
             return {"tier": [*at, told["tier"], told["qualifying"], told["window_to"], told.get("holds_until")]}
         case _:

@@ -55,6 +55,8 @@ _MOVES = {
     "redemption.reversed": ("redeemed", "available"),
     "points.expired": (None, "expired"),
     "points.reversed": (None, "reversed"),
+    "points.blocked": ("available", "blocked"),
+    "points.unblocked": ("blocked", "available"),
 }
 
 
@@ -68,6 +70,15 @@ def said(entry: Entry) -> Iterator[tuple[str, Mapping[str, Any]]]:
         case "member.enrolled":
             told = {"channel": entry.payload.get("channel"), "origin": entry.payload.get("programme")}
             yield "stage_entry", {"funnel": "membership", "subject_id": entry.stream_id, "stage": "enrolled", **told}
+        case "member.suspended" | "member.resumed" | "member.closed":
+            stage = {"funnel": "membership", "subject_id": entry.stream_id, "stage": entry.type.partition(".")[2]}
+            yield "stage_entry", {**stage, "reason": entry.payload["reason"]}
+        case "points.transferred":
+            out = entry.payload["direction"] == "out"
+            yield from _taken(entry, *(("available", "transferred") if out else ("transferred", "available")))
+        case "tier.overridden":
+            stage = {"funnel": "tier", "subject_id": entry.stream_id, "stage": entry.payload["tier"], "previous_stage": entry.payload["previous"]}
+            yield "stage_entry", {**stage, "valid_to": entry.payload.get("holds_until"), "reason": "overridden", "group": entry.payload["programme"]}
         case "tier.qualified" | "tier.retained" | "tier.downgraded":
             yield "stage_entry", _tier(entry)
         case "points.earned" | "points.adjusted" if entry.payload["points"] > 0:
@@ -108,7 +119,7 @@ def _movement(entry: Entry, source: str, target: str, points: int, **values: Any
     rule = told.get("rule") or {}
     programme = {"programme": rule.get("programme", told.get("programme")), "programme_version": rule.get("version", told.get("programme_version"))}
     base = {"member_id": entry.stream_id, "rule": rule.get("id"), "from_account": source, "to_account": target, "points": points}
-    told_too = {name: told.get(name) for name in ("transaction_id", "redemption_id", "reason")}
+    told_too = {name: told.get(name) for name in ("transaction_id", "redemption_id", "reason", "other_member_id")}
     return "lot_movement", {**programme, **base, **told_too, **values}
 
 

@@ -92,6 +92,8 @@ class Story:
         for number in range(3):
             body = {"document": f"A-{uuid.uuid4().hex[:8]}-{number}", "channel": "web", "lines": [LINE]}
             self.tell("loyalty", "POST", "recordTransaction", "/v1/members/{member_id}/transactions", body, member_id=self.member)
+        reason = {"tier": "silver", "reason": "complaint", "holds_until": "2190-01-01T00:00:00Z", "exception": self.marks.text("tier")}
+        self.tell("loyalty", "PUT", "overrideTier", "/v1/members/{member_id}/tier", reason, member_id=self.member)
         right = self.tell("loyalty", "POST", "grantEntitlement", "/v1/entitlements", {"customer_id": self.customer, "kind": "contract", "scope": "care"})
         lost = {"reason": "misuse", "exception": self.marks.text("exception")}
         self.tell("loyalty", "POST", "revokeEntitlement", "/v1/entitlements/{entitlement_id}/revocation", lost, entitlement_id=right["id"])

@@ -9,11 +9,12 @@ from uuid import UUID
 from pydantic import Field
 
 from crm_events.event import Code, Currency, Event, Instant, Money, PersonalText, Value, Whole
+from crm_events.language.by_hand import MemberClosed, MemberResumed, MemberSuspended, PointsBlocked, PointsTransferred, PointsUnblocked, TierOverridden
+from crm_events.language.lots import Lot, OfProgramme
 from crm_events.language.programme import TierTerms
 from crm_events.language.words import Count, Maybe, MinorUnits, Ordinal, Points
 
 AdjustmentReason: TypeAlias = Literal["goodwill", "recovery", "correction"]
-Account: TypeAlias = Literal["pending", "available"]
 TierBasis: TypeAlias = Literal["points", "spend"]
 
 
@@ -126,23 +127,6 @@ class PointsEarned(Event):
     transaction_id: UUID
     debt_repaid: Count
     terms: Maybe[TierTerms] = None
-
-
-class Lot(Value):
-    """Points of one lot that moved, and the account they were taken from."""
-
-    lot_id: UUID
-    points: Points
-    earned_at: Instant
-    expires_at: Maybe[Instant] = None
-    taken_from: Account
-
-
-class OfProgramme(Event):
-    """Happened under this version of the programme."""
-
-    programme: Code
-    programme_version: Ordinal
 
 
 class PointsActivated(OfProgramme):
@@ -260,6 +244,9 @@ class TierDowngraded(TierStep):
 
 MemberEvent: TypeAlias = (
     MemberEnrolled
+    | MemberSuspended
+    | MemberResumed
+    | MemberClosed
     | PointsEarned
     | PointsActivated
     | PointsReserved
@@ -269,8 +256,12 @@ MemberEvent: TypeAlias = (
     | PointsExpired
     | PointsReversed
     | PointsAdjusted
+    | PointsBlocked
+    | PointsUnblocked
+    | PointsTransferred
     | TierQualified
     | TierRetained
     | TierDowngraded
+    | TierOverridden
 )
 TransactionEvent: TypeAlias = TransactionRecorded | DiscountGranted | ReturnRecorded

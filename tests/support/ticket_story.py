@@ -12,7 +12,7 @@ from crm_events.deciding import At, Fact
 from crm_events.event import Event
 from crm_events.language.sla import CalendarDefined, Holiday, SlaConditions, SlaPolicyDefined
 from crm_events.refusals import Rejected
-from crm_tickets import rating, rules
+from crm_tickets import joining, rating, rules
 from crm_tickets.clock import latest
 from crm_tickets.desk import advance
 from crm_tickets.promises import Promises
@@ -20,6 +20,7 @@ from crm_tickets.ticket import Ticket, evolve
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 TICKET = uuid5(NAMESPACE_OID, "ticket")
+SURVIVOR = uuid5(NAMESPACE_OID, "survivor")
 
 
 def berlin(text: str) -> datetime:
@@ -113,6 +114,10 @@ class Story:
 
     def rate(self, at: str | datetime, score: int, **fields: Any) -> list[Event]:
         return self.tell(at, rating.rate, score=score, **({"effort": None, "courtesy": None, "comment": None} | fields))
+
+    def merge(self, at: str | datetime, into: "Story") -> list[Event]:
+        told = {"ticket_id": TICKET, "into_id": SURVIVOR, "promises": self.promises}
+        return self.tell(at, lambda ticket, **more: joining.merge(ticket, into.ticket, **more)[0], **told)
 
     def clock(self, metric: str) -> Any:
         return next(clock for clock in latest(self.ticket.clocks) if clock.metric == metric)

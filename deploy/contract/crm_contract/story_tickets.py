@@ -10,6 +10,7 @@ LATE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b001"
 FIRST = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b101"
 MADE_GOOD = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b201"
 SORRY = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b202"
+TWICE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b002"
 HOURS, PROMISE, ABOUT = "tehran-office", "tea-delivery", "tea-delivery-late"
 
 step: Any = partial(Step, "tickets")
@@ -82,6 +83,15 @@ TICKETS: list[Step] = [
     step("getRecovery", "moneyBack", "How it stands", path=_RECOVERY),
     step("offerRecovery", "apology", "And an apology", 201, path=_IT, body={"id": SORRY, "kind": "apology", "occurred_at": "2026-10-11T08:32:00Z"}),
     step("declineRecovery", "noNeed", "She does not want it", path=_IT | {"recovery_id": SORRY}, body={"occurred_at": "2026-10-11T08:33:00Z"}),
+    step("openTicket", "onceMore", "She asked twice", 201, body={
+        "id": TWICE, "customer_id": MARYAM, "kind": "question", "channel": "phone", "subject": "چای من کجاست؟", "text": "سفارش شنبه را می‌پرسم.",
+        "priority": "normal", "occurred_at": "2026-10-11T08:40:00Z",
+    }),
+    step("linkTickets", "sameCause", "Both lay with the courier", path=_IT, body={
+        "other_id": TWICE, "kind": "same_cause", "occurred_at": "2026-10-11T08:41:00Z",
+    }),
+    step("mergeTickets", "theSame", "It goes on in her complaint", path={"ticket_id": TWICE}, body={"into_id": LATE, "occurred_at": "2026-10-11T08:42:00Z"}),
+    step("mergeTickets", "another", "It went on elsewhere already", 409, path={"ticket_id": LATE}, body={"into_id": TWICE}),
     step("closeTicket", "done", "Nothing more is expected", path=_IT, body={"occurred_at": "2026-10-11T09:00:00Z"}),
     step("getTicket", "closed", "How it stands", path=_IT),
     step("getTicket", "nowhere", "No ticket of this id", 404, path={"ticket_id": NOBODY}),

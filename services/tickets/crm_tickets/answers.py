@@ -72,6 +72,13 @@ class RecoveryAnswer(Resource):
     recorded_at: Instant
 
 
+class LinkAnswer(Resource):
+    """Another ticket that belongs to this one; `kind` `merged`: it went on in this one."""
+
+    ticket_id: UUID
+    kind: str
+
+
 class TicketAnswer(Resource):
     """A ticket as of the moment of reading: what was due by then shows as done."""
 
@@ -91,6 +98,8 @@ class TicketAnswer(Resource):
     reopened_count: int
     root_cause: RootCauseAnswer | None
     recoveries: list[RecoveryAnswer]
+    merged_into: UUID | None
+    links: list[LinkAnswer]
     satisfaction: SatisfactionAnswer | None
     clocks: list[ClockAnswer]
     updated_at: Instant | None
@@ -182,7 +191,9 @@ def ticket_answer(part: Loaded[Ticket], promises: Promises, now: datetime) -> Ti
         root_cause=RootCauseAnswer(
             root_cause=cause.root_cause, upheld=cause.upheld, department=cause.department, occurred_at=cause.at
         ) if (cause := ticket.root_cause) else None,
-        recoveries=[recovery_answer(part, each.recovery_id) for each in ticket.recoveries], clocks=_clocks(ticket, promises, now), updated_at=part.recorded_at,
+        recoveries=[recovery_answer(part, each.recovery_id) for each in ticket.recoveries],
+        merged_into=standing.merged_into, links=[LinkAnswer(ticket_id=each.other_id, kind=each.kind) for each in ticket.links],
+        clocks=_clocks(ticket, promises, now), updated_at=part.recorded_at,
     )  # fmt: skip
 
 

@@ -134,6 +134,19 @@ class Satisfaction(Told):
     comment: Reason | None = None
 
 
+class Merger(Told):
+    """The ticket it goes on in."""
+
+    into_id: UUID
+
+
+class NewLink(Told):
+    """Another ticket that belongs to this one. `kind`: your own word, as `same_cause`."""
+
+    other_id: UUID
+    kind: Code
+
+
 class RootCauseBody(Told):
     """What lay behind a complaint. `upheld`: it was right; `department`: where it went wrong."""
 

@@ -111,7 +111,7 @@ class Course:
             self._finish()
         elif self.standing.status == "closed" and before.status != "closed":
             for watch in self.live():
-                self._cancel(watch, "resolved")
+                self._cancel(watch, "resolved" if self.standing.merged_into is None else "merged")
         if self.standing.reopened > before.reopened:
             self._reopen()
         if isinstance(step, Asked | Reopened) and before.waiting is None and self.standing.waiting is not None:

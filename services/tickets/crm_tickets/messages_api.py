@@ -1,5 +1,6 @@
 """What was said on a ticket? Messages are read from the stream's events; the ticket's state holds none of their text."""
 
+from datetime import datetime
 from uuid import UUID
 
 from crm_chassis.answer import Answer
@@ -24,10 +25,14 @@ router = APIRouter(tags=["messages"])
 
 @router.post("/v1/tickets/{ticket_id}/messages", **command(MessageAnswer))
 async def add_message(ticket_id: UUID, body: NewMessage, call: WriteOwn) -> Answer:
-    """The customer asks, an agent answers, a colleague leaves a note, a machine reports. Clocks and status follow."""
+    """The customer asks, an agent answers, a colleague leaves a note, a machine reports. Clocks and status follow.
+
+    What is sent to a merged ticket is said on the one it goes on in, which the answer's `ticket_id` names.
+    """
     author, message_id, desk = _author(body, call), body.id or uuid7(), call.state.desk
     await not_forgotten(call, ticket_id=ticket_id)
     promises = await desk.current(call.store)
+    ticket_id = await goes_on_in(call, ticket_id, body.occurred_at)
     done = await call.store.handle(
         desk.tickets,
         ticket_id,
@@ -37,6 +42,7 @@ async def add_message(ticket_id: UUID, body: NewMessage, call: WriteOwn) -> Answ
             channel=body.channel, text=body.text, at=now, promises=promises,
         ),
     )  # fmt: skip
+    ticket_id = done.part.stream_id  # sent again after a merging, it is where it was said the first time
     said = done.first(TicketMessageAdded)
     stored = await message(call.store, ticket_id, said.message_id) if said else None
     if stored is None:
@@ -62,6 +68,14 @@ async def get_message(ticket_id: UUID, message_id: UUID, call: ReadOwn) -> Answe
     if stored is None or (call.customers is not None and message_answer(ticket_id, stored).visibility == "internal"):
         raise NotFound("There is no message of this id on this ticket.")
     return await call.show(message_answer(ticket_id, stored))
+
+
+async def goes_on_in(call: Call, ticket_id: UUID, at: datetime | None) -> UUID:
+    """The ticket itself, or where it goes on after one merging or several. Told of a time before it was merged, a message is still its own."""
+    part = await call.store.read(call.state.desk.tickets, ticket_id)
+    while part.version and (into := part.state.standing(at).merged_into) is not None:
+        part = await call.store.read(call.state.desk.tickets, into)
+    return part.stream_id
 
 
 def _author(body: NewMessage, call: Call) -> Author:

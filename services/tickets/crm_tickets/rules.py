@@ -189,6 +189,8 @@ def moment_of(ticket: Ticket, at: datetime, *, closed: bool = False) -> tuple[da
             raise Invalid("/occurred_at", "before-opening", "Tell a time after the ticket was opened.")
         at = ticket.opening.at
     standing = ticket.standing(at)
+    if standing.merged_into is not None:
+        raise Rejected("merged", "This ticket goes on in another: say it there.", into=standing.merged_into)
     if standing.status == "closed" and not closed:
         raise Rejected("closed", "Reopen the ticket first: a closed one takes only a reopening and a rating.", closed_at=standing.closed_at)
     return at, standing

@@ -107,8 +107,17 @@ class Reopened:
     what: Literal["reopened"] = "reopened"
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """It goes on in another ticket: the last thing that happens to it."""
+
+    at: datetime
+    into: UUID
+    what: Literal["merged"] = "merged"
+
+
 Step: TypeAlias = Annotated[
-    Asked | Answered | StatusIs | Assigned | PriorityIs | CategoryIs | PolicyIs | Resolved | Closed | Reopened, Field(discriminator="what")
+    Asked | Answered | StatusIs | Assigned | PriorityIs | CategoryIs | PolicyIs | Resolved | Closed | Reopened | Merged, Field(discriminator="what")
 ]
 
 
@@ -142,6 +151,7 @@ class Standing(NamedTuple):
     reopened: int = 0
     reopened_at: datetime | None = None
     policy: PolicyIs | None = None
+    merged_into: UUID | None = None
 
     @property
     def done(self) -> bool:
@@ -151,6 +161,8 @@ class Standing(NamedTuple):
 
 def after(standing: Standing, step: Step) -> Standing:
     """The ticket one step later, with what follows of itself: a message of the customer reopens, the first answer or assignment opens."""
+    if standing.merged_into is not None:
+        return standing
     match step:
         case Asked():
             waits = standing.waiting or Waiting(step.at, step.message_id)
@@ -181,6 +193,8 @@ def after(standing: Standing, step: Step) -> Standing:
             return done._replace(attempt=standing.attempt + 1, resolved_at=step.at, resolved_by=step.agent_id)
         case Closed():
             return standing if standing.status == "closed" else standing._replace(status="closed", waiting=None, closed_at=step.at)
+        case Merged():
+            return standing._replace(status="closed", waiting=None, closed_at=standing.closed_at or step.at, merged_into=step.into)
         case Reopened():
             waiting = standing.waiting or (Waiting(step.at, None) if step.asked else None)
             return _reopened(standing, step.at)._replace(waiting=waiting) if standing.done else standing

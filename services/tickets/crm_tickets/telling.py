@@ -27,7 +27,7 @@ from crm_events.language.tickets import TicketEvent, TicketFirstResponseMade, Ti
 from crm_tickets.clock import Clock, ClockEvent
 from crm_tickets.course import THROUGH, Course, course
 from crm_tickets.promises import Promises
-from crm_tickets.steps import Asked, Assigned, Closed, Reopened, Resolved, Standing, StatusIs, after
+from crm_tickets.steps import Asked, Assigned, Closed, Merged, Reopened, Resolved, Standing, StatusIs, after
 from crm_tickets.ticket import BY_MESSAGE, Ticket, evolved
 from crm_tickets.watch import Mark, Reason, Watch
 
@@ -59,7 +59,7 @@ def following(ticket: Ticket) -> list[At[TicketEvent]]:
             if then.reopened > previous.reopened and not any(isinstance(each, Reopened) for each in steps):
                 found.append(At(_reopened(previous, then, by_customer=isinstance(step, Asked)), at))
         told = next((step.status for step in reversed(steps) if isinstance(step, StatusIs)), None)
-        unsaid = told is None and not any(isinstance(step, Resolved | Closed | Reopened) for step in steps) and now.status != then.status
+        unsaid = told is None and not any(isinstance(step, Resolved | Closed | Reopened | Merged) for step in steps) and now.status != then.status
         if then.status not in ("resolved", "closed") and then.reopened == now.reopened and (unsaid or told not in (None, then.status)):
             before = told or (now.status if now.status not in ("resolved", "closed") else "open")
             cause = "rule" if told else "assignment" if any(isinstance(step, Assigned) for step in steps) else "message"
@@ -172,7 +172,7 @@ def untold(marks: Sequence[Mark], clock: Clock | None) -> Sequence[Mark]:
     """The marks after the last thing told. If the course has no such thing: its verdict and what follows, or else how the clock now stands."""
     if clock is None:
         return marks
-    if clock.state == "cancelled" and clock.reason != "resolved":
+    if clock.state == "cancelled" and clock.reason not in ("resolved", "merged"):
         return ()
     verdict = next((index for index, mark in enumerate(marks) if mark.said in ("met", "breached")), None)
     stands = verdict is not None and clock.judged == marks[verdict].used // 1000

@@ -30,6 +30,8 @@ from crm_events.language.tickets import (
     TicketEffortGiven,
     TicketEvent,
     TicketFirstResponseMade,
+    TicketLinked,
+    TicketMerged,
     TicketMessageAdded,
     TicketOpened,
     TicketPrioritySet,
@@ -46,6 +48,7 @@ from crm_tickets.steps import (
     Assigned,
     CategoryIs,
     Closed,
+    Merged,
     PolicyIs,
     PriorityIs,
     Reopened,
@@ -56,7 +59,7 @@ from crm_tickets.steps import (
     Waiting,
     standing_after,
 )
-from crm_tickets.told import Attempt, Effort, FirstResponse, Opening, Rating, Recovery, RootCause, figures, rated
+from crm_tickets.told import Attempt, Effort, FirstResponse, Link, Opening, Rating, Recovery, RootCause, figures, rated
 
 BY_MESSAGE = ("next_reply", "update")  # metrics with a clock for each message
 MESSAGES = 80  # message steps kept; older ones are dropped once answered; a question as late as that is recorded, its wait judged no more
@@ -76,6 +79,7 @@ class Ticket:
     effort: Effort | None = None
     root_cause: RootCause | None = None
     recoveries: tuple[Recovery, ...] = ()
+    links: tuple[Link, ...] = ()
     page_from: datetime | None = None
     dropped_replies: int = 0
 
@@ -127,6 +131,10 @@ def evolve(ticket: Ticket, fact: Fact[TicketEvent]) -> Ticket:
             return with_step(ticket, Closed(at))
         case TicketReopened():
             return with_step(ticket, Reopened(at, event.cause != "agent"))
+        case TicketMerged():
+            return with_step(ticket, Merged(at, event.into))
+        case TicketLinked():
+            return replace(ticket, links=(*ticket.links, Link(event.other_id, event.kind)))
         case TicketCsatGiven():
             return replace(ticket, rating=rated(ticket.rating, event, at))
         case TicketEffortGiven():

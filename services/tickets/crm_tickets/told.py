@@ -40,6 +40,14 @@ class FirstResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Another ticket that belongs to this one."""
+
+    other_id: UUID
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """What was told of one resolution: `figures` are the six measures in seconds and the agent's replies, in the event's order."""
 

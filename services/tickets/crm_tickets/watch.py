@@ -10,7 +10,7 @@ from crm_tickets.clock import Said
 from crm_tickets.promises import Terms
 from crm_tickets.steps import Answered, Resolved
 
-Reason: TypeAlias = Literal["policy_disabled", "policy_changed", "resolved"]
+Reason: TypeAlias = Literal["policy_disabled", "policy_changed", "resolved", "merged"]
 
 
 @dataclass(frozen=True, slots=True)

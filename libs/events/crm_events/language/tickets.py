@@ -152,6 +152,21 @@ class TicketClosed(Event):
     cause: Literal["agent", "customer", "silence"]
 
 
+class TicketLinked(Event):
+    """Another ticket belongs to this one: `kind` says how, `merged` that it went on in this one."""
+
+    type = "ticket.linked"
+    other_id: UUID
+    kind: Code
+
+
+class TicketMerged(Event):
+    """The ticket goes on in another of the same customer: nothing of it runs any more, and what is answered to it is said there."""
+
+    type = "ticket.merged"
+    into: UUID
+
+
 class TicketReopened(Event):
     """The ticket was not done after all; `count` reopenings so far."""
 
@@ -199,6 +214,8 @@ TicketEvent: TypeAlias = (
     | TicketRemeasured
     | TicketClosed
     | TicketReopened
+    | TicketLinked
+    | TicketMerged
     | TicketCsatGiven
     | TicketEffortGiven
     | ComplaintRootCauseSet

@@ -22,6 +22,7 @@ from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.outreach import OutreachEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
+from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
 from crm_events.language.sla import CalendarEvent, SlaPolicyEvent
 from crm_events.language.tickets import TicketAssigned, TicketCategorised, TicketEvent
 from crm_events.registry import REGISTRY, read
@@ -33,6 +34,8 @@ STREAMS: dict[str, Any] = {
     "relationship": RelationshipEvent,
     "redaction": RedactionEvent,
     "outreach": OutreachEvent,
+    "opportunity": OpportunityEvent,
+    "effort": SalesEffortEvent,
     "ticket": TicketEvent,
     "sla_policy": SlaPolicyEvent,
     "calendar": CalendarEvent,

@@ -13,12 +13,15 @@ NOBODY = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c0ff"
 CARD = "0199b0c4-5a10-7c3e-9d21-6f0a4be1d001"
 CALL = "0199b0c4-5a10-7c3e-9d21-6f0a4be1e001"
 MERGE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1f001"
+CHANCE = "0199b0c4-5a10-7c3e-9d21-6f0a4be10c01"
+LOST = "0199b0c4-5a10-7c3e-9d21-6f0a4be10c02"
 OUTREACH = "0199b0c4-5a10-7c3e-9d21-6f0a4be10b01"
 CAMPAIGN = "0199b0c4-5a10-7c3e-9d21-6f0a4be10bff"
 DEALER = "0199b0c4-5a10-7c3e-9d21-6f0a4be1a001"
 
 step: Any = partial(Step, "contacts")
 _HER = {"contact_id": MARYAM}
+_CHANCE = _HER | {"opportunity_id": CHANCE}
 _MESSAGE = _HER | {"outreach_id": OUTREACH}
 
 CONTACTS: list[Step] = [
@@ -104,6 +107,24 @@ CONTACTS: list[Step] = [
       )),
     step("getOutreach", "anOffer", "What came of it", path=_MESSAGE),
     step("listOutreach", "all", "What we sent her, and what we held back", path=_HER, moment=True),
+    step("openOpportunity", "aParty", "She may want tea for a wedding", 201, path=_HER, body={
+        "id": CHANCE, "stage": "asked", "amount": {"amount": 90000000, "currency": "IRR"}, "category": "tea", "agent_id": "agent-7",
+        "occurred_at": "2026-10-06T15:00:00Z",
+    }),
+    step("logSalesEffort", "aVisit", "Half an hour with her about it", 201, path=_HER, body={
+        "agent_id": "agent-7", "role": "seller", "activity": "visit", "goal": "acquisition", "seconds": 1800, "customer_facing": True, "opportunity_id": CHANCE,
+        "occurred_at": "2026-10-06T16:00:00Z",
+    }),
+    step("setOpportunityStage", "offered", "An offer was made", path=_CHANCE, body={"stage": "offered", "occurred_at": "2026-10-06T17:00:00Z"}),
+    step("winOpportunity", "bought", "She bought", path=_CHANCE, body={"occurred_at": "2026-10-06T18:00:00Z"}),
+    step("loseOpportunity", "wonAlready", "What was won is not lost", 409, path=_CHANCE, body={"reason": "price"}),
+    step("getOpportunity", "aParty", "How it ended", path=_CHANCE),
+    step("openOpportunity", "cups", "Would she take the cups, too?", 201, path=_HER, body={
+        "id": LOST, "stage": "asked", "amount": {"amount": 20000000, "currency": "IRR"}, "agent_id": "agent-7", "occurred_at": "2026-10-06T18:05:00Z",
+    }),
+    step("loseOpportunity", "elsewhere", "She has them from the bazaar", path=_HER | {"opportunity_id": LOST}, body={
+        "reason": "price", "competitor": "bazaar", "occurred_at": "2026-10-06T18:10:00Z",
+    }),
     step("mergeContacts", "oneWoman", "The two are one", 201, body={
         "id": MERGE, "survivor_id": MARYAM, "absorbed_id": TWIN, "reason": "same voice, same address", "occurred_at": "2026-10-07T08:00:00Z",
     }),

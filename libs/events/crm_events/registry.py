@@ -18,6 +18,7 @@ from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.outreach import OutreachEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
+from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
 from crm_events.language.sla import CalendarEvent, SlaPolicyEvent
 from crm_events.language.tickets import TicketEvent
 from crm_events.topics import SOURCES
@@ -55,7 +56,7 @@ class Kind:
 
 
 _OWNED: Mapping[str, tuple[Any, ...]] = {
-    "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent),
+    "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent, OpportunityEvent, SalesEffortEvent),
     "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent),
     "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent),
     "reporting": (CostRateEvent, TargetEvent),

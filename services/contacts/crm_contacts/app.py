@@ -19,19 +19,22 @@ from crm_contacts import (
     outreach_api,
     redactions_api,
     relationships_api,
+    selling_api,
     valuing_api,
 )
 from crm_contacts.cluster import clusters
 from crm_contacts.described import DESCRIBED
+from crm_contacts.effort import EFFORTS
 from crm_contacts.eraser import Eraser
 from crm_contacts.interaction import INTERACTIONS
+from crm_contacts.opportunity import OPPORTUNITIES
 from crm_contacts.outreach import OUTREACH
 from crm_contacts.redaction import REDACTIONS
 from crm_contacts.relationship import RELATIONSHIPS
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.streams import CONTACTS
 
-AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH)
+AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH, OPPORTUNITIES, EFFORTS)
 ROUTERS = tuple(
     each.router
     for each in (
@@ -45,6 +48,7 @@ ROUTERS = tuple(
         redactions_api,
         outreach_api,
         valuing_api,
+        selling_api,
     )
 )
 

@@ -54,11 +54,15 @@ async def test_who_did_not_allow_it_is_not_written_to_and_the_event_says_by_whic
     assert (await sent(api, customer, channel="sms", occurred_at="2026-02-02T00:00:00Z"))["suppressed"] == "no_consent", "another channel"
 
 
-async def test_a_message_cannot_have_the_id_of_the_customer_it_goes_to(api: Api) -> None:
+async def test_a_message_and_a_customer_are_never_taken_for_each_other(api: Api) -> None:
     customer, _ = await reached(api)
     refused = problem(await api.post(f"/v1/contacts/{customer}/outreach", CAMPAIGN | {"campaign_id": str(uuid.uuid4()), "id": customer}), 409, "already-exists")
     assert refused["existing_id"] == customer
-    assert (await sent(api, customer))["suppressed"] is None
+    message = await sent(api, customer)
+    then = CAMPAIGN | {"campaign_id": str(uuid.uuid4()), "occurred_at": "2026-02-01T00:00:00Z"}
+    for extra in ({}, {"id": message["id"]}):
+        answer = await api.post(f"/v1/contacts/{message['id']}/outreach", then | extra)
+        problem(answer, *((409, "already-exists") if extra else (404, "not-found")))
 
 
 async def test_without_an_address_or_twice_of_one_campaign_it_is_held_back(api: Api) -> None:

@@ -1,6 +1,7 @@
 """What will a stream look like after this command? The advanced and decided events, sealed first and only then evolved."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from crm_events.command import Command
 from crm_events.deciding import At, Claim, Fact, Happened
 from crm_events.envelope import Envelope
 from crm_events.event import MAX_PAYLOAD_BYTES, Event
-from crm_events.refusals import TooLarge
+from crm_events.refusals import AlreadyExists, TooLarge
 from crm_events.registry import REGISTRY
 from crm_events.sealing import seal
 from crm_events.store.append import NewEvent
@@ -127,3 +128,10 @@ def stored_events(each: Draft, command: Command) -> list[NewEvent]:
             )
         )  # fmt: skip
     return rows
+
+
+def refuse_shared(streams: Collection[tuple[str, UUID]]) -> None:
+    """Raise AlreadyExists where one command would have one id for two kinds of thing. `streams`: kind and id of each."""
+    for stream_id, kinds in Counter(stream_id for _, stream_id in streams).items():
+        if kinds > 1:
+            raise AlreadyExists("This id is in use for something else. Choose another.", stream_id)

@@ -1,7 +1,6 @@
 """How does a command become events? known already? → load → advance → decide → seal → evolve → append, and again if the stream moved meanwhile."""
 
 import hmac
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from crm_events.metrics import measure_pool
 from crm_events.refusals import AlreadyExists, KeptMoving, KeyReused, NotFound, Taken, Unavailable, VersionConflict
 from crm_events.sealing import open_tree, sealed_key_ids
 from crm_events.store.append import CLOSED, Append, Appended, Appender, HashedClaim, Part
-from crm_events.store.drafting import Draft, draft, holds_personal, stored_events
+from crm_events.store.drafting import Draft, draft, holds_personal, refuse_shared, stored_events
 from crm_events.store.loading import HISTORY, Fold, Loaded, Recorded, fact_of, recorded, refold
 from crm_events.store.loads import Loads
 from crm_events.store.locks import StreamLocks
@@ -127,8 +126,7 @@ class EventStore:
         """
         for _ in range(TRIES):
             aimed = list(await targets()) if callable(targets) else list(targets)
-            if twice := [stream_id for stream_id, times in Counter(target.stream_id for target in aimed).items() if times > 1]:
-                raise AlreadyExists("This id is in use for something else. Choose another.", twice[0])
+            refuse_shared({(target.aggregate.stream_type, target.stream_id) for target in aimed})
             async with self._locks.hold({command.id, *(target.stream_id for target in aimed)}):
                 done = await self._attempt(command, aimed, decide, advance_only=False)
             if done is not None:
@@ -262,9 +260,9 @@ class EventStore:
         return [replace(part, state=fold.advanced(part.state, now)) if part.version else part for part in loaded]
 
     async def history(self, aggregate: Aggregate[Any, Any], stream_id: UUID, *, after_version: int = 0, limit: int | None = None) -> list[Recorded]:
-        """The stream's events in order, personal text sealed."""
-        rows = await self.pool.fetch(f"{HISTORY} where stream_id = $1 and version > $2 order by version limit $3", stream_id, after_version, limit)
-        return recorded(rows)
+        """The stream's events in order, personal text sealed; none where this id is another kind of thing."""
+        asked = f"{HISTORY} where stream_id = $1 and version > $2 and exists (select from streams where stream_id = $1 and type = $4) order by version limit $3"
+        return recorded(await self.pool.fetch(asked, stream_id, after_version, limit, aggregate.stream_type))
 
     async def rows(self, query: str, key: UUID) -> list[asyncpg.Record]:
         """A service's own look-up by id, one query for all that ask in the same turn: `query` takes uuid[] as $1 and numbers its rows' keys in `asker`."""

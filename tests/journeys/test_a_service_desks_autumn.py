@@ -58,7 +58,7 @@ def test_sixty_steps_end_in_the_view_a_person_computed_by_hand(desk: Desk) -> No
     club, hours, promise = f"club-{mark}", f"hours-{mark}", f"promise-{mark}"
 
     # The house sets its terms.
-    week = {day: OPEN for day in ("sat", "sun", "mon", "tue", "wed")} | {"thu": [["08:00", "12:00"]]}
+    week = dict.fromkeys(("sat", "sun", "mon", "tue", "wed"), OPEN) | {"thu": [["08:00", "12:00"]]}
     holidays = [{"date": "2026-10-01", "name": "تعطیل رسمی، ۹ مهر ۱۴۰۵"}]
     calendar = {"time_zone": "Asia/Tehran", "week": week, "holidays": holidays, "valid_from": "2026-03-20T20:30:00Z"}
     desk.step("ساعت کار: شنبه تا چهارشنبه، پنج‌شنبه تا ظهر", "tickets", "PUT", f"/v1/calendars/{hours}", calendar)

@@ -142,7 +142,7 @@ async def everything(stack: Mapping[str, str], tickets: list[str]) -> list[dict[
             await asyncio.sleep(0.2)
 
 
-async def test_python_node_and_http_see_the_same_events_in_each_customers_order_while_others_write(stack: dict[str, str], folder: Path) -> None:
+async def test_t38_python_node_and_http_see_the_same_events_in_each_customers_order_while_others_write(stack: dict[str, str], folder: Path) -> None:
     (folder / "sample.py").write_text(sample("python").replace("localhost:19092", stack["KAFKA_BOOTSTRAP_SERVERS"]))
     (folder / "sample.mjs").write_text(sample("js").replace("groupId: 'warehouse'", f"groupId: '{uuid.uuid4()}'"))
     crm = Path(sys.executable).with_name("crm")

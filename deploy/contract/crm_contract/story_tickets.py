@@ -95,6 +95,7 @@ TICKETS: list[Step] = [
     step("closeTicket", "done", "Nothing more is expected", path=_IT, body={"occurred_at": "2026-10-11T09:00:00Z"}),
     step("getTicket", "closed", "How it stands", path=_IT),
     step("getTicket", "nowhere", "No ticket of this id", 404, path={"ticket_id": NOBODY}),
+    step("judgeAgain", "asThen", "Each verdict, then and by what is known today", path=_IT),
     step("listTickets", "hers", "Her tickets", query={"customer_id": MARYAM}),
     step("runCommands", "oneLine", "A command as a line", body=(
         f'{{"operation":"closeTicket","key":"close-1","path":{{"ticket_id":"{NOBODY}"}},"body":{{}}}}\n'

@@ -15,7 +15,7 @@ from tickets_client import Desk, ok
 
 TICKET = {
     "id", "version", "customer_id", "kind", "status", "priority", "category", "subject", "assignee_id", "opened_at", "first_response_at", "resolved_at",
-    "closed_at", "reopened_count", "links", "merged_into", "recoveries", "root_cause", "satisfaction", "clocks", "updated_at",
+    "closed_at", "escalations", "reopened_count", "links", "merged_into", "recoveries", "root_cause", "satisfaction", "clocks", "updated_at",
 }  # fmt: skip
 CLOCK = {"metric", "instance", "state", "target_minutes", "elapsed_minutes", "due_at", "stopped_at", "policy", "calendar"}
 

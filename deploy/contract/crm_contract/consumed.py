@@ -16,10 +16,15 @@ from crm_reporting.entry import Entry, payload_of
 from crm_reporting.facts import facts
 from crm_reporting.projector import NAMED
 from crm_tickets.entitled import HEARD as RIGHTS
+from crm_tickets.on_breach import HEARD as BROKEN
 
-FOLLOWED = {"tickets": HEARD | set(RIGHTS), "loyalty": HEARD | {*FORGETS, *TIERS, COMPLETED}}  # both by crm_events.follower.CustomerEdges
+FOLLOWED = {"tickets": HEARD | {*RIGHTS, BROKEN}, "loyalty": HEARD | {*FORGETS, *TIERS, COMPLETED}}  # both by crm_events.follower.CustomerEdges
 
-_WHY = dict.fromkeys(TIERS, "what a tier entitles to") | dict.fromkeys(RIGHTS, "whose tickets come first") | {COMPLETED: "which points we owe for it"}
+_WHY = (
+    dict.fromkeys(TIERS, "what a tier entitles to")
+    | dict.fromkeys(RIGHTS, "whose tickets come first")
+    | {COMPLETED: "which points we owe for it", BROKEN: "who is called in"}
+)
 
 
 def consumers(type_: str) -> list[str]:

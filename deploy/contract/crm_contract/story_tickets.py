@@ -33,6 +33,10 @@ TICKETS: list[Step] = [
     step("defineSlaPolicy", "noSuchCalendar", "A policy counts hours of a calendar that is there", 422, path={"name": PROMISE}, body={
         "rank": 0, "targets": {"first_reply": 60}, "calendar": "nowhere",
     }),
+    step("defineSlaPolicy", "whatIsThenDone", "Who is called in when the promise is broken", path={"name": f"{PROMISE}-wholesale"}, body={
+        "rank": 1, "when": {"categories": [f"{ABOUT}-wholesale"]}, "targets": {"first_reply": 30}, "calendar": HOURS, "valid_from": "2026-01-01T00:00:00Z",
+        "on_breach": {"first_reply": {"level": 2, "to": "shift-lead", "group": "second-line", "priority": "urgent"}},
+    }),
     step("getSlaPolicy", "anHour", "The newest version", path={"name": PROMISE}),
     step("listSlaPolicies", "all", "Every policy", query={"limit": 200}, among=True),
     step("openTicket", "aComplaint", "Her tea is late", 201, body={
@@ -56,6 +60,9 @@ TICKETS: list[Step] = [
     step("listMessages", "all", "The opening text and what followed", path=_IT),
     step("setTicketStatus", "waits", "Waiting for her", path=_IT, body={
         "status": "pending", "reason": "asked for the street", "occurred_at": "2026-10-10T06:30:00Z",
+    }),
+    step("escalateTicket", "theLead", "The shift's lead is called in", path=_IT, body={
+        "level": 2, "to": "shift-lead", "cause": "angry", "occurred_at": "2026-10-10T08:00:00Z",
     }),
     step("resolveTicket", "sent", "It was sent", path=_IT, body={
         "resolution": "با پیک فرستاده شد", "agent_id": "agent-7", "root_cause": "delivery_late", "occurred_at": "2026-10-10T08:00:00Z",

@@ -72,6 +72,16 @@ class RecoveryAnswer(Resource):
     recorded_at: Instant
 
 
+class EscalationAnswer(Resource):
+    """Who was called in, when and why. `metric`: of the broken promise that was the cause."""
+
+    level: int
+    to: str
+    cause: str
+    metric: str | None
+    occurred_at: Instant
+
+
 class LinkAnswer(Resource):
     """Another ticket that belongs to this one; `kind` `merged`: it went on in this one."""
 
@@ -100,6 +110,7 @@ class TicketAnswer(Resource):
     recoveries: list[RecoveryAnswer]
     merged_into: UUID | None
     links: list[LinkAnswer]
+    escalations: list[EscalationAnswer]
     satisfaction: SatisfactionAnswer | None
     clocks: list[ClockAnswer]
     updated_at: Instant | None
@@ -135,6 +146,16 @@ class ConditionsAnswer(Resource):
     products: list[str]
 
 
+class ConsequenceAnswer(Resource):
+    """What is done when a promise is broken."""
+
+    level: int
+    to: str
+    agent_id: str | None
+    group: str | None
+    priority: str | None
+
+
 class PolicyAnswer(Resource):
     """The newest version of a policy."""
 
@@ -147,6 +168,7 @@ class PolicyAnswer(Resource):
     calendar: str
     pauses: dict[str, list[str]]
     on_reopen: str
+    on_breach: dict[str, ConsequenceAnswer]
     valid_from: Instant
     recorded_at: Instant | None
 
@@ -193,6 +215,9 @@ def ticket_answer(part: Loaded[Ticket], promises: Promises, now: datetime) -> Ti
         ) if (cause := ticket.root_cause) else None,
         recoveries=[recovery_answer(part, each.recovery_id) for each in ticket.recoveries],
         merged_into=standing.merged_into, links=[LinkAnswer(ticket_id=each.other_id, kind=each.kind) for each in ticket.links],
+        escalations=[
+            EscalationAnswer(level=each.level, to=each.to, cause=each.cause, metric=each.metric, occurred_at=each.at) for each in ticket.escalations
+        ],
         clocks=_clocks(ticket, promises, now), updated_at=part.recorded_at,
     )  # fmt: skip
 
@@ -228,7 +253,11 @@ def _clock(clock: Clock, used: int) -> ClockAnswer:
 
 def policy_answer(part: Loaded[Policy]) -> PolicyAnswer:
     """The newest version."""
-    return PolicyAnswer.model_validate(_newest(part.state.versions) | {"recorded_at": part.recorded_at})
+    consequences = {
+        metric: ConsequenceAnswer(level=done.level, to=done.to, agent_id=done.agent_id, group=done.group, priority=done.priority)
+        for metric, done in (part.state.versions[-1].on_breach or {}).items()
+    }
+    return PolicyAnswer.model_validate(_newest(part.state.versions) | {"on_breach": consequences, "recorded_at": part.recorded_at})
 
 
 def calendar_answer(part: Loaded[Hours]) -> CalendarAnswer:

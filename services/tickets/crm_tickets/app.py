@@ -15,6 +15,7 @@ from crm_tickets import handling_api, joining_api, judging_api, messages_api, pr
 from crm_tickets.described import DESCRIBED
 from crm_tickets.desk import Desk
 from crm_tickets.entitled import by_right
+from crm_tickets.on_breach import by_rule
 from crm_tickets.policy import CALENDARS, POLICIES
 from crm_tickets.settings import TicketsSettings
 
@@ -53,7 +54,7 @@ async def _follow(state: State, stop: asyncio.Event) -> None:
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
         registry=state.chassis.registry,
-        more=by_right(state.store, state.desk),
+        more=by_right(state.store, state.desk) | by_rule(state.store, state.desk),
     ).run(stop)
 
 

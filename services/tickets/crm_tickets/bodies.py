@@ -1,12 +1,13 @@
 """What may a client say? Absent: not told; `null`: cleared, where that means anything."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 from zoneinfo import available_timezones
 
 from crm_chassis.body import Body, Long, Told
 from crm_events.event import Code, Currency
+from crm_events.language.escalation import Level
 from crm_events.language.recovery import RecoveryKind
 from crm_events.language.sla import Holiday
 from crm_events.language.ticket_words import Metric, Priority, StatusSet, TicketKind
@@ -185,8 +186,33 @@ class Conditions(Body):
     products: tuple[Code, ...] = Field(default=(), max_length=200)
 
 
+class Consequence(Body):
+    """What is done when a promise is broken: `to` whom it is escalated; whose the ticket is then, and how urgent at least."""
+
+    level: Level = 1
+    to: Code
+    agent_id: Code | None = None
+    group: Code | None = None
+    priority: Priority | None = None
+
+
+class NewEscalation(Told):
+    """Who is called in, a person or a group. `cause`: your own word."""
+
+    level: Level = 1
+    to: Code
+    cause: Code = "manual"
+
+    @field_validator("cause")
+    @classmethod
+    def _not_a_breach(cls, cause: str) -> str:
+        if cause == "breach":
+            raise ValueError("That word is kept for broken promises; choose another.")
+        return cause
+
+
 class PolicyBody(Body):
-    """A promise. `targets`: business minutes by metric; `pauses`: statuses in which a metric's clock stands still."""
+    """A promise. `targets`: business minutes by metric; `pauses`: statuses in which a metric's clock stands still; `on_breach`: what is done, by metric."""
 
     rank: int = Field(ge=0, le=1_000_000)
     enabled: bool = True
@@ -195,7 +221,14 @@ class PolicyBody(Body):
     calendar: Code
     pauses: dict[Metric, tuple[StatusSet, ...]] = Field(default={})
     on_reopen: Literal["continue", "restart"] = "continue"
+    on_breach: dict[Metric, Consequence] = Field(default={})
     valid_from: Moment | None = None
+
+    @model_validator(mode="after")
+    def _promised(self) -> Self:
+        if unpromised := sorted(set(self.on_breach) - set(self.targets)):
+            raise ValueError(f"on_breach names what targets do not promise: {', '.join(unpromised)}")
+        return self
 
     @field_validator("targets")
     @classmethod

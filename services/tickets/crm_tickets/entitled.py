@@ -6,7 +6,7 @@ A ticket that has a priority already keeps it when the right ends: what was prom
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
 import orjson
@@ -21,6 +21,7 @@ from crm_events.store.store import EventStore
 from crm_tickets import rules
 from crm_tickets.desk import Desk
 from crm_tickets.promises import Promises
+from crm_tickets.steps import RANK
 from crm_tickets.ticket import Ticket
 
 ENTITLED = """
@@ -33,7 +34,6 @@ create table entitled (
 create index entitled_customer on entitled (customer_id);
 """
 ACTOR = "service:entitlements"
-RANK = {priority: rank for rank, priority in enumerate(get_args(Priority))}
 HEARD = ("entitlement.granted", "entitlement.revoked", "ticket.opened")
 
 _GRANT = "insert into entitled (entitlement_id, customer_id, priority, valid_from, valid_to) values ($1, $2, $3, $4, $5) on conflict do nothing"
@@ -93,4 +93,4 @@ def at_least(ticket: Ticket, *, right: Right, at: datetime, promises: Promises) 
     now = ticket.standing()
     if now.status in ("resolved", "closed") or RANK[now.priority] >= RANK[right.priority]:
         return []
-    return rules.set_priority(ticket, priority=right.priority, reason=None, at=at, promises=promises, entitlement_id=right.entitlement_id)
+    return rules.set_priority(ticket, priority=right.priority, reason=None, at=at, promises=promises, entitlement_id=right.entitlement_id, cause="entitlement")

@@ -7,10 +7,10 @@ from crm_chassis.call import Call
 from crm_chassis.operations import command
 from fastapi import APIRouter
 
-from crm_tickets import rating, rules
+from crm_tickets import escalating, rating, rules
 from crm_tickets.access import Write, WriteOwn, not_forgotten
 from crm_tickets.answers import TicketAnswer
-from crm_tickets.bodies import Assignment, CategoryBody, Closure, PriorityBody, Reopening, Resolution, Satisfaction, StatusBody
+from crm_tickets.bodies import Assignment, CategoryBody, Closure, NewEscalation, PriorityBody, Reopening, Resolution, Satisfaction, StatusBody
 from crm_tickets.tickets_api import written
 
 router = APIRouter(tags=["handling"])
@@ -67,6 +67,18 @@ async def set_ticket_status(ticket_id: UUID, body: StatusBody, call: Write) -> A
         ticket_id,
         call.command(body),
         lambda ticket, now: rules.set_status(ticket, status=body.status, reason=body.reason, at=now, promises=promises),
+    )
+    return await written(call, done)
+
+
+@router.post("/v1/tickets/{ticket_id}/escalations", **command(TicketAnswer))
+async def escalate_ticket(ticket_id: UUID, body: NewEscalation, call: Write) -> Answer:
+    """Somebody else is called in. What a policy does about a broken promise is done by itself (`on_breach`)."""
+    done = await call.store.handle(
+        call.state.desk.tickets,
+        ticket_id,
+        call.command(body),
+        lambda ticket, now: escalating.escalate(ticket, level=body.level, to=body.to, cause=body.cause, at=now),
     )
     return await written(call, done)
 

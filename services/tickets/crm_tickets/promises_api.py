@@ -6,7 +6,7 @@ from crm_chassis.answer import Answer
 from crm_chassis.operations import command, query
 from crm_chassis.paging import Paging
 from crm_events.event import Code
-from crm_events.language.sla import SlaConditions
+from crm_events.language.sla import OnBreach, SlaConditions
 from crm_events.refusals import Invalid, NotFound
 from fastapi import APIRouter, Path
 
@@ -25,7 +25,9 @@ async def define_sla_policy(name: Name, body: PolicyBody, call: Admin) -> Answer
     """The next version of a promise; the same again changes nothing. Clocks that run keep the version they were started with."""
     if not (await call.store.read(CALENDARS, calendar_id(body.calendar))).version:
         raise Invalid("/calendar", "unknown-calendar", "Define the calendar first: PUT /v1/calendars/{name}.")
-    content = body.model_dump(exclude={"when", "valid_from"}) | {"when": SlaConditions(**body.when.model_dump())}
+    content = body.model_dump(exclude={"when", "valid_from", "on_breach"}) | {"when": SlaConditions(**body.when.model_dump())}
+    if body.on_breach:
+        content["on_breach"] = {metric: OnBreach(**done.model_dump(exclude_none=True)) for metric, done in body.on_breach.items()}
     done = await call.store.handle(
         POLICIES, policy_id(name), call.command(), lambda told, now: policy.define_policy(told, name=name, valid_from=body.valid_from, now=now, **content)
     )

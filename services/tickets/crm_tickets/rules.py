@@ -72,23 +72,27 @@ def say(
     return _with_consequences(ticket, [message], at, promises)
 
 
-def assign(ticket: Ticket, *, agent_id: str | None, group: str | None, at: datetime, promises: Promises) -> Events:
+def assign(
+    ticket: Ticket, *, agent_id: str | None, group: str | None, at: datetime, promises: Promises, cause: Literal["manual", "rule"] = "manual"
+) -> Events:  # fmt: skip
     """Whose the ticket is from now on; None = nobody's."""
     at, now = moment_of(ticket, at)
     if (agent_id, group) == (now.assignee, now.group):
         return []
     _room(ticket)
-    assigned = TicketAssigned(agent_id=agent_id, group=group, previous_agent_id=now.assignee, cause="manual")
+    assigned = TicketAssigned(agent_id=agent_id, group=group, previous_agent_id=now.assignee, cause=cause)
     return _with_consequences(ticket, [assigned], at, promises)
 
 
-def set_priority(ticket: Ticket, *, priority: Priority, reason: str | None, at: datetime, promises: Promises, entitlement_id: UUID | None = None) -> Events:
-    """More or less urgent, by hand or by an entitlement; the policy that now applies takes over the clocks with what they have used."""
+def set_priority(
+    ticket: Ticket, *, priority: Priority, reason: str | None, at: datetime, promises: Promises, entitlement_id: UUID | None = None,
+    cause: Literal["manual", "rule", "entitlement"] = "manual",
+) -> Events:  # fmt: skip
+    """More or less urgent, by hand, by a rule or by an entitlement; the policy that now applies takes over the clocks with what they have used."""
     at, now = moment_of(ticket, at)
     if priority == now.priority:
         return []
     _room(ticket)
-    cause: Literal["manual", "entitlement"] = "entitlement" if entitlement_id else "manual"
     changed = TicketPrioritySet(priority=priority, previous=now.priority, reason=reason, cause=cause, entitlement_id=entitlement_id)
     return _reconsidered(ticket, changed, at, promises)
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, NamedTuple, TypeAlias, assert_never
+from typing import Annotated, Literal, NamedTuple, TypeAlias, assert_never, get_args
 from uuid import UUID
 
 from crm_events.language.ticket_words import Priority, Status, StatusSet
 from pydantic import Field
+
+RANK = {priority: rank for rank, priority in enumerate(get_args(Priority))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from crm_events.business_time import ms
 from crm_events.deciding import At, Fact, Happened
+from crm_events.language.escalation import TicketEscalated
 from crm_events.language.recovery import ComplaintRootCauseSet, RecoveryAccepted, RecoveryCompleted, RecoveryDeclined, RecoveryOffered
 from crm_events.language.sla import (
     SlaClockBreached,
@@ -59,7 +60,7 @@ from crm_tickets.steps import (
     Waiting,
     standing_after,
 )
-from crm_tickets.told import Attempt, Effort, FirstResponse, Link, Opening, Rating, Recovery, RootCause, figures, rated
+from crm_tickets.told import Attempt, Effort, Escalation, FirstResponse, Link, Opening, Rating, Recovery, RootCause, figures, rated
 
 BY_MESSAGE = ("next_reply", "update")  # metrics with a clock for each message
 MESSAGES = 80  # message steps kept; older ones are dropped once answered; a question as late as that is recorded, its wait judged no more
@@ -80,6 +81,7 @@ class Ticket:
     root_cause: RootCause | None = None
     recoveries: tuple[Recovery, ...] = ()
     links: tuple[Link, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
     page_from: datetime | None = None
     dropped_replies: int = 0
 
@@ -135,6 +137,9 @@ def evolve(ticket: Ticket, fact: Fact[TicketEvent]) -> Ticket:
             return with_step(ticket, Merged(at, event.into))
         case TicketLinked():
             return replace(ticket, links=(*ticket.links, Link(event.other_id, event.kind)))
+        case TicketEscalated():
+            told = Escalation(at, event.level, event.to, event.cause, event.metric, event.instance)
+            return replace(ticket, escalations=tuple(sorted((*ticket.escalations, told), key=lambda each: each.at)))
         case TicketCsatGiven():
             return replace(ticket, rating=rated(ticket.rating, event, at))
         case TicketEffortGiven():

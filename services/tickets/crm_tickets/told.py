@@ -7,7 +7,7 @@ from uuid import UUID
 
 from crm_events.event import Money
 from crm_events.language.recovery import RecoveryKind
-from crm_events.language.ticket_words import Priority, TicketKind
+from crm_events.language.ticket_words import Metric, Priority, TicketKind
 from crm_events.language.tickets import AuthorKind, Measures, TicketCsatGiven
 from crm_events.language.words import Channel
 
@@ -65,6 +65,18 @@ class Rating:
     courtesy: int | None
     comment: str | None
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Somebody else was called in. `metric` and `instance`: the clock whose promise was broken, where that was the cause."""
+
+    at: datetime
+    level: int
+    to: str
+    cause: str
+    metric: Metric | None = None
+    instance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

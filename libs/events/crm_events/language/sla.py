@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from uuid import UUID
 
 from crm_events.event import Code, Event, Instant, Value
+from crm_events.language.escalation import Level
 from crm_events.language.ticket_words import Metric, Priority, StatusSet, TicketKind
 from crm_events.language.words import Channel, Count, Day, Maybe, Ordinal, Seconds, TimeOfDay
 
@@ -129,8 +130,21 @@ class SlaConditions(Value):
     products: tuple[Code, ...] = ()
 
 
+class OnBreach(Value):
+    """What is done when a promise is broken: `to` whom it is escalated; whose the ticket is then, and how urgent at least, where that is named."""
+
+    level: Level
+    to: Code
+    agent_id: Maybe[Code] = None
+    group: Maybe[Code] = None
+    priority: Maybe[Priority] = None
+
+
 class SlaPolicyDefined(Event):
-    """A version of a policy. The lowest `rank` that matches applies. `targets` are business minutes; `pauses` the statuses that stop a metric's clock."""
+    """A version of a policy. The lowest `rank` that matches applies. `targets` are business minutes; `pauses` the statuses that stop a metric's clock.
+
+    `on_breach`: what is done, by metric, when its promise is broken.
+    """
 
     type = "sla_policy.defined"
     keyed_by_stream = True
@@ -143,6 +157,7 @@ class SlaPolicyDefined(Event):
     calendar: Code
     pauses: dict[Metric, tuple[StatusSet, ...]]
     on_reopen: Literal["continue", "restart"]
+    on_breach: Maybe[dict[Metric, OnBreach]] = None
     valid_from: Instant
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from crm_events.event import Code, Event, Instant, PersonalText
+from crm_events.language.escalation import TicketEscalated
 from crm_events.language.recovery import ComplaintRootCauseSet, RecoveryAccepted, RecoveryCompleted, RecoveryDeclined, RecoveryOffered
 from crm_events.language.sla import (
     SlaClockBreached,
@@ -214,6 +215,7 @@ TicketEvent: TypeAlias = (
     | TicketRemeasured
     | TicketClosed
     | TicketReopened
+    | TicketEscalated
     | TicketLinked
     | TicketMerged
     | TicketCsatGiven

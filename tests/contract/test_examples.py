@@ -135,3 +135,10 @@ HERE = SHOWN | {
 def test_an_answer_that_differs_is_told_by_its_place(change: dict[str, Any], told: str | None) -> None:
     found = Likeness(RUN).differences(SHOWN, HERE | change)
     assert [text.partition(":")[0] for text in found] == ([told] if told else [])
+
+
+def test_a_token_is_put_in_for_another_although_it_begins_or_reads_like_a_third() -> None:
+    alike = Likeness(RUN)
+    for shown, told in (("tickets.8.3", "tickets.8.12"), ("tickets.8.12", "tickets.8.31"), ("tickets.8.31", "tickets.8.55")):
+        alike.token(shown, told)
+    assert alike.asked({"Consistency-Token": "tickets.8.3,tickets.8.31~tickets.8.12"}) == {"Consistency-Token": "tickets.8.12,tickets.8.55~tickets.8.31"}

@@ -27,10 +27,9 @@ class Likeness:
 
     def asked(self, shown: Any) -> Any:
         """A part of a request as it must be sent here."""
-        text = json.dumps(shown)
-        for one, other in self.here.items():
-            text = text.replace(one, other)
-        return json.loads(text)
+        known = "|".join(re.escape(one) for one in sorted(self.here, key=len, reverse=True))
+        text = json.dumps(shown)  # in one pass: what stands for one thing here may be shown for another
+        return json.loads(re.sub(f"(?:{known})(?!\\d)", lambda found: self.here[found[0]], text) if known else text)
 
     def differences(self, shown: Any, told: Any, *, moment: bool = False, among: bool = False) -> list[str]:
         """Where the answer is not as shown: a JSON pointer and both. None if it is."""

@@ -91,8 +91,8 @@ def timeline(client: Client, customer: str) -> list[Any]:
 
 def merge(survivor: Person, absorbed: Person) -> str:
     made = survivor.client.post("contacts", "/v1/merges", {"survivor_id": survivor.id, "absorbed_id": absorbed.id, "reason": "یک نفرند"})
-    for person in (survivor, absorbed):
-        person.tokens.append(token(made))
+    absorbed.tokens.append(token(made))
+    survivor.tokens += absorbed.tokens  # from now on its view is both's: what was told of either is waited for
     return str(made.json()["id"])
 
 
@@ -212,6 +212,35 @@ def test_t07_any_of_several_merges_is_taken_back_the_oldest_too_and_the_answer_i
         assert client.get("contacts", f"/v1/contacts/{absorbed.id}")["canonical_id"] == absorbed.id
         assert absorbed.view()["canonical_id"] == absorbed.id
     assert [bare(person.view()) for person in people] == alone, "taken apart, each is as before, to the last figure"
+
+
+def test_t08_some_are_parted_from_the_others_and_all_that_a_rule_joined(client: Client, programme: str) -> None:
+    rule = f"card-{uuid.uuid4().hex[:8]}"
+    people = [Person(client, name=name) for name in ("الف", "ب", "پ", "ت")]
+    for price, person in enumerate(people, start=1):
+        person.call()
+        person.buy(programme, 1000 * price)
+    one, two, three, four = people
+    merge(one, two)
+    pair = bare(one.view())
+    both = [bare(person.view()) for person in (three, four)]
+    for absorbed in (three, four):
+        made = client.post("contacts", "/v1/merges", {"survivor_id": one.id, "absorbed_id": absorbed.id, "rule": rule, "rule_version": "2"})
+        absorbed.tokens.append(token(made))
+        one.tokens.append(token(made))
+    assert set(one.view()["member_ids"]) == {person.id for person in people}
+
+    def parted(body: dict[str, Any]) -> Any:
+        answer = client.post("contacts", "/v1/merges/reversals", body)
+        for person in people:
+            person.tokens.append(token(answer))
+        return answer.json()
+
+    told = parted({"contact_ids": [four.id]})
+    assert {tuple(sorted(each["member_ids"])) for each in told["clusters"]} == {tuple(sorted((one.id, two.id, three.id))), (four.id,)}
+    assert bare(four.view()) == both[1] and set(one.view()["member_ids"]) == {one.id, two.id, three.id}
+    assert [each["absorbed_id"] for each in parted({"rule": rule})["reversed"]] == [three.id]
+    assert bare(one.view()) == pair and bare(three.view()) == both[0], "as if they had never been merged, to the last figure"
 
 
 def test_t09_a_merged_customer_stays_in_every_list_that_a_part_was_in(client: Client, programme: str) -> None:

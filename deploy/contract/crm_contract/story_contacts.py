@@ -130,6 +130,7 @@ CONTACTS: list[Step] = [
     }),
     step("mergeContacts", "already", "They are one already", 409, body={"survivor_id": MARYAM, "absorbed_id": TWIN}),
     step("getMerge", "oneWoman", "Who was merged, and why", path={"merge_id": MERGE}),
+    step("reverseMerges", "noneOfThatRule", "No merge of this rule holds", 409, body={"rule": "same-card", "rule_version": "1"}),
     step("getContact", "mergedAway", "The id that was merged away leads to the survivor", path={"contact_id": TWIN}),
     step("reverseMerge", "twoAfterAll", "They were sisters", path={"merge_id": MERGE}, body={
         "reason": "two sisters", "occurred_at": "2026-10-08T08:00:00Z",

@@ -158,11 +158,28 @@ class MergeAnswer(Resource):
     survivor_id: UUID
     absorbed_id: UUID
     cause: str
+    rule: str | None
+    rule_version: str | None
     reason: str | None
     evidence: list[UUID]
     occurred_at: Instant
     reversed_at: Instant | None
     redacted: list[str]
+
+
+class ClusterAnswer(Resource):
+    """Contacts that are one customer."""
+
+    canonical_id: UUID
+    member_ids: list[UUID]
+
+
+class ReversalsAnswer(Resource):
+    """What was taken back, and who is one customer now, of all whom it touches. `more`: as many as one request takes were taken back; send it again."""
+
+    reversed: list[MergeAnswer]
+    clusters: list[ClusterAnswer]
+    more: bool
 
 
 class DecidingAnswer(Resource):

@@ -1,7 +1,7 @@
 """What may a client say? Absent: not told; `null`: cleared."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -198,19 +198,42 @@ class RelationshipBody(Told):
 
 
 class MergeBody(Told):
-    """The absorbed contact becomes part of the survivor. `evidence`: ids of the events or identifiers that show it."""
+    """The absorbed contact becomes part of the survivor. `evidence`: ids of the events or identifiers that show it; `rule`: yours, if no person decided it."""
 
     survivor_id: UUID
     absorbed_id: UUID
     id: UUID | None = None
     reason: Line | None = None
     evidence: list[UUID] = Field(default=[], max_length=100)
+    rule: Code | None = None
+    rule_version: Code | None = None
+
+    @model_validator(mode="after")
+    def _of_a_rule(self) -> Self:
+        if self.rule_version is not None and self.rule is None:
+            raise ValueError("rule_version is a rule's: name the rule, too.")
+        return self
 
 
 class ReversalBody(Told):
     """Why the two are not one after all."""
 
     reason: Line | None = None
+
+
+class ReversalsBody(Told):
+    """Either some contacts that are to leave the others they are one customer with, or the rule (and its version) whose merges are to be taken back."""
+
+    contact_ids: Annotated[list[UUID], Field(min_length=1, max_length=50)] | None = None
+    rule: Code | None = None
+    rule_version: Code | None = None
+    reason: Line | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.contact_ids is None) == (self.rule is None) or (self.rule_version is not None and self.rule is None):
+            raise ValueError("Name contact_ids, or a rule with or without its version.")
+        return self
 
 
 class Lookup(Body):

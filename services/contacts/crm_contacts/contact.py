@@ -121,11 +121,13 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An active merge, seen from one of its two contacts."""
+    """An active merge, seen from one of its two contacts. `rule`: which one joined them, told on the absorbed one."""
 
     merge_id: UUID
     other_id: UUID
     at: datetime
+    rule: str | None = None
+    rule_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def evolve(contact: Contact, fact: Fact[ContactEvent]) -> Contact:
             kept = tuple(each for each in contact.identifiers if each.id != event.identifier_id)
             return replace(contact, identifiers=kept, consents=tuple(each for each in contact.consents if each.identifier_id != event.identifier_id))
         case ContactMerged():
-            return replace(contact, merged=Edge(event.merge_id, event.survivor_id, at))
+            return replace(contact, merged=Edge(event.merge_id, event.survivor_id, at, event.rule, event.rule_version))
         case ContactUnmerged():
             return replace(contact, merged=None) if contact.merged and contact.merged.merge_id == event.merge_id else contact
         case ContactAbsorbed():

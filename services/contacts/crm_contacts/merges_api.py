@@ -38,24 +38,24 @@ async def merge_contacts(body: MergeBody, call: Merge) -> Answer:
         targets,
         lambda states, _: merging.merge(
             states[0], states[1], absorbed_id=absorbed_id, survivor_id=survivor_id, merge_id=merge_id, survivors_root=root,
-            reason=body.reason, evidence=body.evidence,
+            reason=body.reason, evidence=body.evidence, rule=body.rule, rule_version=body.rule_version,
         ),
     )  # fmt: skip
     merged = done.first(ContactMerged)
     made = merged.merge_id if merged else merge_id
-    return await call.answer(done, await _merge(call.store, made), created=f"/v1/merges/{made}")
+    return await call.answer(done, await merge_of(call.store, made), created=f"/v1/merges/{made}")
 
 
 @router.get("/v1/merges/{merge_id}", **query(MergeAnswer))
 async def get_merge(merge_id: UUID, call: Merge) -> Answer:
     """Which two, when and why, and whether it still holds."""
-    return await call.show(await _merge(call.store, merge_id))
+    return await call.show(await merge_of(call.store, merge_id))
 
 
 @router.post("/v1/merges/{merge_id}/reversal", **command(MergeAnswer))
 async def reverse_merge(merge_id: UUID, body: ReversalBody, call: Merge) -> Answer:
     """The two are two again, exactly as if they had never been merged. `If-Match` is about the absorbed one."""
-    merge = await _merge(call.store, merge_id)
+    merge = await merge_of(call.store, merge_id)
     done = await call.store.handle_all(
         call.command(body),
         [Target(CONTACTS, merge.absorbed_id), Target(CONTACTS, merge.survivor_id)],
@@ -63,10 +63,10 @@ async def reverse_merge(merge_id: UUID, body: ReversalBody, call: Merge) -> Answ
             states[0], states[1], merge_id=merge_id, absorbed_id=merge.absorbed_id, survivor_id=merge.survivor_id, reason=body.reason
         ),
     )
-    return await call.answer(done, await _merge(call.store, merge_id))
+    return await call.answer(done, await merge_of(call.store, merge_id))
 
 
-async def _merge(store: EventStore, merge_id: UUID) -> MergeAnswer:
+async def merge_of(store: EventStore, merge_id: UUID) -> MergeAnswer:
     """From the absorbed contact's history, found by the claim that stays for ever. Raises NotFound."""
     merged: tuple[ContactMerged, datetime] | None = None
     reversed_at: datetime | None = None
@@ -82,7 +82,8 @@ async def _merge(store: EventStore, merge_id: UUID) -> MergeAnswer:
         if merged:
             event, occurred_at = merged
             return MergeAnswer(
-                id=merge_id, survivor_id=event.survivor_id, absorbed_id=absorbed_id, cause=event.cause, reason=event.reason,
+                id=merge_id, survivor_id=event.survivor_id, absorbed_id=absorbed_id, cause=event.cause, rule=event.rule,
+                rule_version=event.rule_version, reason=event.reason,
                 evidence=list(event.evidence), occurred_at=occurred_at, reversed_at=reversed_at, redacted=[],
             )  # fmt: skip
     raise NotFound("There is no merge of this id.")

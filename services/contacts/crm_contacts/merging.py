@@ -24,6 +24,8 @@ def merge(
     survivors_root: UUID,
     reason: str | None = None,
     evidence: Sequence[UUID] = (),
+    rule: str | None = None,
+    rule_version: str | None = None,
 ) -> tuple[list[ContactEvent], list[ContactEvent]]:
     """The absorbed one's events and the survivor's. `survivors_root`: where the survivor's own merges lead, to tell a circle from a wrong pair.
 
@@ -40,7 +42,10 @@ def merge(
         raise Rejected("already-merged", "The survivor is part of another contact. Name that one as the survivor.", **_into(survivors_root))
     if len(survivor.absorbed) >= MOST_ABSORBED:
         raise Rejected("merge-limit", "The survivor has absorbed as many contacts as one may; look whether they are one customer.", limit=MOST_ABSORBED)
-    merged = ContactMerged(merge_id=merge_id, survivor_id=survivor_id, cause="manual", evidence=tuple(evidence), reason=reason)
+    merged = ContactMerged(
+        merge_id=merge_id, survivor_id=survivor_id, cause="rule" if rule else "manual", rule=rule, rule_version=rule_version, evidence=tuple(evidence),
+        reason=reason,
+    )  # fmt: skip
     return [merged], [ContactAbsorbed(merge_id=merge_id, absorbed_id=absorbed_id)]
 
 

@@ -53,5 +53,5 @@ def _columns(contact: Contact) -> dict[str, Any]:
 
 
 CONTACTS: Aggregate[Contact, ContactEvent] = Aggregate(
-    "contact", Contact, evolve, revision=2, advance=expiries, claims=_claims, due=next_expiry, columns=_columns, opened=True
+    "contact", Contact, evolve, revision=3, advance=expiries, claims=_claims, due=next_expiry, columns=_columns, opened=True
 )

@@ -1,12 +1,13 @@
 """What may be said about a contact, and when is it news?"""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
 from crm_contacts.consents import Word, set_consent
-from crm_contacts.contact import MOST_ABSORBED, MOST_IDENTIFIERS, Contact, Window, evolve
+from crm_contacts.contact import MOST_ABSORBED, MOST_IDENTIFIERS, Contact, Parted, Window, evolve
 from crm_contacts.erasure import NotWhole, confirm_erasure, request_erasure
 from crm_contacts.identification import add_identifier, remove_identifier, verify_identifier
 from crm_contacts.interaction import INTERACTIONS, record
@@ -238,7 +239,9 @@ def test_a_merge_and_its_reversal_leave_both_as_they_were() -> None:
     assert (ours, theirs) == ([MERGED], [ABSORBED])
     back = reverse(person(MERGED), person(ABSORBED), merge_id=MERGE, absorbed_id=ME, survivor_id=OTHER)
     assert back == ([ContactUnmerged(merge_id=MERGE, survivor_id=OTHER)], [ContactReleased(merge_id=MERGE, absorbed_id=ME)])
-    assert (person(MERGED, *back[0]), person(ABSORBED, *back[1])) == (person(), person())
+    parted = person(MERGED, *back[0])
+    assert parted.parted == (Parted(OTHER, None, None),), "rules must not join them again: nothing else of it is left"
+    assert (replace(parted, parted=()), person(ABSORBED, *back[1])) == (person(), person())
     assert reverse(person(), person(), merge_id=MERGE, absorbed_id=ME, survivor_id=OTHER) == ([], [])
 
 

@@ -109,6 +109,11 @@ def _of_contacts(shop: Shop) -> dict[str, Listing]:
             f"/v1/contacts/{one}/interactions",
             lambda: shop.made("contacts", f"/v1/contacts/{one}/interactions", call | {"occurred_at": shop.moment()}),
         ),
+        "listMatches": Listing(
+            "contacts",
+            f"/v1/matches?customer_id={one}",
+            lambda: shop.made("contacts", "/v1/matches", {"contact_id": one, "other_id": shop.person(), "occurred_at": shop.moment()}),
+        ),
         "listOutreach": Listing(
             "contacts",
             f"/v1/contacts/{one}/outreach",

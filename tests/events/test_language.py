@@ -19,6 +19,7 @@ from crm_events.language.contacts import (
 )
 from crm_events.language.entitlement import EntitlementEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
+from crm_events.language.matching import MatchEvent
 from crm_events.language.outreach import OutreachEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
@@ -36,6 +37,7 @@ STREAMS: dict[str, Any] = {
     "outreach": OutreachEvent,
     "opportunity": OpportunityEvent,
     "effort": SalesEffortEvent,
+    "match": MatchEvent,
     "ticket": TicketEvent,
     "sla_policy": SlaPolicyEvent,
     "calendar": CalendarEvent,

@@ -125,6 +125,11 @@ CONTACTS: list[Step] = [
     step("loseOpportunity", "elsewhere", "She has them from the bazaar", path=_HER | {"opportunity_id": LOST}, body={
         "reason": "price", "competitor": "bazaar", "occurred_at": "2026-10-06T18:10:00Z",
     }),
+    step("suggestMatch", "oneWoman", "A colleague takes the two for one woman", 201, body={
+        "contact_id": TWIN, "other_id": MARYAM, "occurred_at": "2026-10-06T19:00:00Z",
+    }),
+    step("listMatches", "hers", "Who else may be she? To be looked at by somebody", query={"customer_id": MARYAM}),
+    step("getMatch", "oneWoman", "Who says so, and how sure it is", path={"match_id": "{suggestMatch.oneWoman.id}"}),
     step("mergeContacts", "oneWoman", "The two are one", 201, body={
         "id": MERGE, "survivor_id": MARYAM, "absorbed_id": TWIN, "reason": "same voice, same address", "occurred_at": "2026-10-07T08:00:00Z",
     }),
@@ -134,6 +139,9 @@ CONTACTS: list[Step] = [
     step("getContact", "mergedAway", "The id that was merged away leads to the survivor", path={"contact_id": TWIN}),
     step("reverseMerge", "twoAfterAll", "They were sisters", path={"merge_id": MERGE}, body={
         "reason": "two sisters", "occurred_at": "2026-10-08T08:00:00Z",
+    }),
+    step("rejectMatch", "twoSisters", "Nobody need look at them again", path={"match_id": "{suggestMatch.oneWoman.id}"}, body={
+        "occurred_at": "2026-10-08T08:05:00Z",
     }),
     step("registerContact", "toBeForgotten", "Somebody who will ask to be forgotten", 201, body={
         "id": FORGOTTEN, "kind": "person", "name": "رضا امینی", "occurred_at": "2026-10-04T11:00:00Z",

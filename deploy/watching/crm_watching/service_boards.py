@@ -11,6 +11,13 @@ def _of(service: str) -> str:
     return f'process="{service}"'
 
 
+def _matching() -> Row:
+    return Row("Who is one customer", (
+        graph("Contacts joined, and pairs put before somebody", "none", ("sum by (outcome) (increase(crm_matches_total[1h]))", "{{outcome}} within the hour"),
+              width=24),
+    ))  # fmt: skip
+
+
 def _erasure() -> Row:
     return Row("Forgetting customers", (
         graph("The longest wait to be forgotten", "s", ("max(crm_erasure_oldest_seconds)", "waits"), wrong_from=600, width=24),
@@ -65,7 +72,7 @@ def _writer(service: str, text: str, *more: Row) -> Board:
 
 
 SERVICE_BOARDS = (
-    _writer("contacts", "Who the customers are, what they allow us, and who asked to be forgotten.", _erasure()),
+    _writer("contacts", "Who the customers are, what they allow us, and who asked to be forgotten.", _matching(), _erasure()),
     _writer("tickets", "What customers ask, and what they were promised.", rows.reader(_of("tickets"))),
     _writer("loyalty", "What customers bought, and the points they earned.", rows.reader(_of("loyalty"))),
     Board("reporting", "CRM reporting", "The unified view: how late it is, and whether it is whole.", (

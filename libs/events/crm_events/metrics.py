@@ -17,7 +17,7 @@ _vault = Section("The vault of keys", (*APIS, "composer"))
 LEADER = _leading.gauge(
     "crm_leader",
     ["work"],
-    "1 in the process that does this work now, 0 in those that stand by: relay, timer, eraser, feed, webhooks.",
+    "1 in the process that does this work now, 0 in those that stand by: relay, timer, eraser, matcher, feed, webhooks.",
     off="The sum over the replicas is 0: nobody does it. Look in the log of each for `turn_failed`, `background_failed`, `waits for the database`.",
 )
 POOL_USED = _pools.gauge(

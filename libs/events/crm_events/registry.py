@@ -15,6 +15,7 @@ from crm_events.event import Event, personal_fields
 from crm_events.language.contacts import ContactEvent, InteractionEvent, RedactionEvent, RelationshipEvent
 from crm_events.language.entitlement import EntitlementEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
+from crm_events.language.matching import MatchEvent
 from crm_events.language.outreach import OutreachEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
@@ -56,7 +57,7 @@ class Kind:
 
 
 _OWNED: Mapping[str, tuple[Any, ...]] = {
-    "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent, OpportunityEvent, SalesEffortEvent),
+    "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent, OpportunityEvent, SalesEffortEvent, MatchEvent),
     "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent),
     "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent),
     "reporting": (CostRateEvent, TargetEvent),

@@ -1,4 +1,4 @@
-"""What is the contacts service made of? Its streams, its routes, and the worker that forgets customers."""
+"""What is the contacts service made of? Its streams, its routes, the worker that forgets customers, and the one that finds who is somebody known."""
 
 import asyncio
 from uuid import UUID
@@ -15,6 +15,7 @@ from crm_contacts import (
     erasures_api,
     identifiers_api,
     interactions_api,
+    matches_api,
     merges_api,
     outreach_api,
     parting_api,
@@ -28,6 +29,8 @@ from crm_contacts.described import DESCRIBED
 from crm_contacts.effort import EFFORTS
 from crm_contacts.eraser import Eraser
 from crm_contacts.interaction import INTERACTIONS
+from crm_contacts.match import MATCHES
+from crm_contacts.matcher import Matcher
 from crm_contacts.opportunity import OPPORTUNITIES
 from crm_contacts.outreach import OUTREACH
 from crm_contacts.redaction import REDACTIONS
@@ -35,7 +38,7 @@ from crm_contacts.relationship import RELATIONSHIPS
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.streams import CONTACTS
 
-AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH, OPPORTUNITIES, EFFORTS)
+AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH, OPPORTUNITIES, EFFORTS, MATCHES)
 ROUTERS = tuple(
     each.router
     for each in (
@@ -46,6 +49,7 @@ ROUTERS = tuple(
         relationships_api,
         merges_api,
         parting_api,
+        matches_api,
         erasures_api,
         redactions_api,
         outreach_api,
@@ -66,7 +70,7 @@ def contacts_app(settings: ContactsSettings) -> FastAPI:
         aggregates=AGGREGATES,
         routers=ROUTERS,
         cluster=_members,
-        extra_background={"eraser": _erase},
+        extra_background={"eraser": _erase, "matcher": _match},
     )
 
 
@@ -76,3 +80,7 @@ async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
 
 async def _erase(state: State, stop: asyncio.Event) -> None:
     await Eraser(state.store, state.vault).run(stop)
+
+
+async def _match(state: State, stop: asyncio.Event) -> None:
+    await Matcher(state.store).run(stop)

@@ -42,6 +42,7 @@ from crm_events.language.valuing import CompetitorUseReported, ContactLifecycleC
 
 MOST_IDENTIFIERS = 100
 MOST_ABSORBED = 500
+MOST_PARTED = 100
 Status: TypeAlias = Literal["granted", "denied", "withdrawn"]
 DETAILS = ("name", "address", "birthday", "organisation_name", "language", "time_zone")
 
@@ -131,6 +132,15 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Parted:
+    """A merge that was taken back: whom the contact is not, whatever joined them."""
+
+    other_id: UUID
+    rule: str | None
+    rule_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Contact:
     """A person or organisation. `told`: when the present value of each field was told. `erasure`: the request under which it is being forgotten."""
 
@@ -151,6 +161,7 @@ class Contact:
     stage: str | None = None
     merged: Edge | None = None
     absorbed: tuple[Edge, ...] = ()
+    parted: tuple[Parted, ...] = ()
     erasure: UUID | None = None
     erased: bool = False
     told: Mapping[str, datetime] = field(default_factory=dict)
@@ -180,7 +191,7 @@ def evolve(contact: Contact, fact: Fact[ContactEvent]) -> Contact:
         case ContactMerged():
             return replace(contact, merged=Edge(event.merge_id, event.survivor_id, at, event.rule, event.rule_version))
         case ContactUnmerged():
-            return replace(contact, merged=None) if contact.merged and contact.merged.merge_id == event.merge_id else contact
+            return _parted(contact, contact.merged) if contact.merged and contact.merged.merge_id == event.merge_id else contact
         case ContactAbsorbed():
             return replace(contact, absorbed=(*contact.absorbed, Edge(event.merge_id, event.absorbed_id, at)))
         case ContactReleased():
@@ -215,6 +226,11 @@ def evolve(contact: Contact, fact: Fact[ContactEvent]) -> Contact:
 def _tell(contact: Contact, at: datetime, values: Mapping[str, Any]) -> Contact:
     newer = {name: value for name, value in values.items() if name not in contact.told or at >= contact.told[name]}
     return replace(contact, **newer, told={**contact.told, **dict.fromkeys(newer, at)})
+
+
+def _parted(contact: Contact, edge: Edge) -> Contact:
+    known = Parted(edge.other_id, edge.rule, edge.rule_version)
+    return replace(contact, merged=None, parted=(*(each for each in contact.parted if each != known), known)[-MOST_PARTED:])
 
 
 def _prefer(contact: Contact, at: datetime, name: str, **values: Any) -> Contact:

@@ -11,7 +11,8 @@ from crm_events.refusals import AlreadyExists, NotFound, Rejected
 
 from crm_contacts.contact import MOST_IDENTIFIERS, Contact, Identifier
 
-WORD = "word"
+WORD, BORN = "word", "born"
+SHARED = frozenset({"social", "device"})  # a household's tablet, a shop's page: several contacts may be known by one, and matching looks at who they are
 
 
 def added(identifier_id: UUID, item: Recognised) -> ContactIdentifierAdded:
@@ -44,12 +45,27 @@ def remove_identifier(contact: Contact, *, identifier_id: UUID) -> list[ContactE
 
 
 def identifier_claims(item: Identifier, *, take: bool) -> Iterator[Claim]:
-    """An identifier belongs to one contact at a time."""
+    """An identifier belongs to one contact at a time, unless it is of a kind that several may share: that is only found by it."""
     if item.normalised is not None:
-        yield Claim(scope(item.kind, item.system), item.normalised, take, "identifier-taken")
+        yield identifier_claim(item.kind, item.system, item.normalised, take=take)
+        if item.kind in SHARED and not take:  # of the time when one contact alone could have it
+            yield Claim(scope(item.kind, item.system), item.normalised, take)
+
+
+def identifier_claim(kind: str, system: str | None, normalised: str, *, take: bool) -> Claim:
+    """The claim of one identifier."""
+    if kind in SHARED:
+        return Claim(scope(kind, system), normalised, take, within="stream")
+    return Claim(scope(kind, system), normalised, take, "identifier-taken")
 
 
 def name_claims(name: str | None, *, take: bool) -> Iterator[Claim]:
     """The words and beginnings a name is found by: claimed within the contact's own stream, so that they never collide."""
     for term in sorted(text.terms(name or "")):
         yield Claim(WORD, term, take, within="stream")
+
+
+def birthday_claims(birthday: str | None) -> Iterator[Claim]:
+    """Who was born on one day is found together, to be compared by name."""
+    if birthday:
+        yield Claim(BORN, birthday, within="stream")

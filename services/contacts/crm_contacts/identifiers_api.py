@@ -7,13 +7,14 @@ from uuid import UUID
 from crm_chassis.answer import Answer
 from crm_chassis.call import Call
 from crm_chassis.operations import command, query
-from crm_chassis.paging import Paging
+from crm_chassis.paging import MOST, Paging
 from crm_events import text
-from crm_events.identifiers import recognise
+from crm_events.identifiers import Recognised, recognise
 from crm_events.language.contacts import ContactIdentifierAdded
 from crm_events.refusals import Invalid
 from crm_events.sealing import open_tree, sealed_key_ids
 from crm_events.store.loading import Loaded
+from crm_events.store.store import EventStore
 from fastapi import APIRouter
 from uuid_utils.compat import uuid7
 
@@ -33,6 +34,8 @@ _NAMED = """
 select holder from claims where hash = any($1::bytea[]) and scope like 'word:%' and ($2::uuid is null or holder > $2)
 group by holder having count(distinct hash) = cardinality($1::bytea[]) order by holder limit $3
 """
+# Its one holder, or those who share it: a claim of a kind that may be shared is within its stream.
+_HOLDERS = "select distinct holder from claims where hash = $2 and (scope = $1 or scope = $1 || ':' || holder::text) order by holder limit $3"
 
 
 @router.post("/v1/contacts/lookup", **query(ContactPage, lookup=True))
@@ -40,13 +43,18 @@ async def lookup_contacts(body: Lookup, call: Read, page: Paging) -> Answer:
     """Contacts by identifier or name. A page can be short, even empty, and still have a next one: some of its candidates did not match."""
     if body.identifier:
         item = recognise(body.identifier.kind, body.identifier.value, body.identifier.system, pointer="/identifier")
-        found, last = await call.store.holders(item.scope, item.normalised), None
+        found, last = await _known_by(call.store, item), None
     else:
         found, last = await _named(call, body.name or "", page.after, page.limit)
     customers = {each.root: each for each in (await clusters(call.store, found)).values()}
     roots = await call.store.read_many(CONTACTS, list(customers))
     shown = [contact_answer(each, customers[each.stream_id], call.now) for each in roots if each.version and each.state.erasure is None]
     return await call.page(shown, [last] if last else None, page.limit)
+
+
+async def _known_by(store: EventStore, item: Recognised) -> list[UUID]:
+    rows = await store.pool.fetch(_HOLDERS, item.scope, store.hash(item.normalised), MOST)
+    return [row["holder"] for row in rows]
 
 
 async def _named(call: Call, name: str, after: Sequence[Any] | None, limit: int) -> tuple[list[UUID], UUID | None]:

@@ -1,4 +1,4 @@
-"""What does contacts tell an operator of its own? Whether those who asked to be forgotten are."""
+"""What does contacts tell an operator of its own? Whether those who asked to be forgotten are, and who was found to be somebody known."""
 
 from crm_events.measuring import Section
 
@@ -9,4 +9,13 @@ WAITING = _of.gauge(
     [],
     "How long the customer who waits longest to be forgotten has waited, told by the leader; 0 = none waits. Some 15 seconds are usual.",
     off="Above 600: the vault or the database is away, see `erasures wait` in the log of contacts.",
+)
+
+_finding = Section("Finding who is one customer", ("contacts",))
+
+MATCHED = _finding.counter(
+    "crm_matches_total",
+    ["outcome"],
+    "What the rules made of contacts told of anew: `joined` into one customer, `suggested` to be looked at, `refused` because one was forgotten meanwhile.",
+    off="`suggested` grows by thousands: a value that many share, such as a shop's own account, was entered as the customers'.",
 )

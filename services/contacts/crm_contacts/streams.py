@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from crm_events.deciding import Aggregate, Claim
-from crm_events.identifiers import scope
 from crm_events.language.contacts import (
     ContactDetailsChanged,
     ContactEvent,
@@ -17,7 +16,7 @@ from crm_events.language.contacts import (
 
 from crm_contacts.consents import expiries, next_expiry
 from crm_contacts.contact import Contact, evolve
-from crm_contacts.identification import identifier_claims, name_claims
+from crm_contacts.identification import birthday_claims, identifier_claim, identifier_claims, name_claims
 
 MERGE = "merge"
 
@@ -28,8 +27,9 @@ def _claims(before: Contact, event: ContactEvent) -> Iterator[Claim]:
             yield from name_claims(event.name, take=True)
         case ContactDetailsChanged():  # the words of the former name stay: one told late is no former name. A look-up compares with the name as it is
             yield from name_claims(event.name, take=True)
+            yield from birthday_claims(event.birthday)
         case ContactIdentifierAdded():
-            yield Claim(scope(event.kind, event.system), event.normalised, refusal="identifier-taken")
+            yield identifier_claim(event.kind, event.system, event.normalised, take=True)
         case ContactIdentifierRemoved():
             for item in before.identifiers:
                 if item.id == event.identifier_id:
@@ -53,5 +53,5 @@ def _columns(contact: Contact) -> dict[str, Any]:
 
 
 CONTACTS: Aggregate[Contact, ContactEvent] = Aggregate(
-    "contact", Contact, evolve, revision=3, advance=expiries, claims=_claims, due=next_expiry, columns=_columns, opened=True
+    "contact", Contact, evolve, revision=4, advance=expiries, claims=_claims, due=next_expiry, columns=_columns, opened=True
 )

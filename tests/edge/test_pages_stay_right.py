@@ -153,6 +153,7 @@ def _of_loyalty(shop: Shop) -> dict[str, Listing]:
     return {
         "listMembers": Listing("loyalty", f"/v1/members?customer_id={customer}", lambda: shop.member(customer)),
         "listEntitlements": Listing("loyalty", f"/v1/entitlements?customer_id={customer}", lambda: shop.made("loyalty", "/v1/entitlements", right)),
+        "listWallets": Listing("loyalty", f"/v1/wallets?customer_id={customer}", lambda: shop.member(customer), "programme"),
         "listTransactions": Listing("loyalty", f"/v1/members/{member}/transactions", lambda: shop.purchase(member)),
         "listPointsEntries": Listing("loyalty", f"/v1/members/{member}/points/entries", lambda: shop.purchase(member), "event_id"),
     }

@@ -71,6 +71,7 @@ LOYALTY: list[Step] = [
     step("overrideTier", "noSuchTier", "A tier that is not there", 422, path=_HIS, body={"tier": "wood", "reason": "apology"}),
     step("closeMember", "leaves", "He leaves; what he had expires", path=_HIS, body={"reason": "asked"}),
     step("getPoints", "hers", "Where her points are, lot by lot", path=_HER),
+    step("listWallets", "hers", "What she holds in each programme; of a merged customer, what all hold together", query={"customer_id": MARYAM}),
     step("listPointsEntries", "hers", "Every movement, the newest first", path=_HER),
     step("grantEntitlement", "aRepair", "Her kettle is repaired for nothing, for years", 201, body={
         "id": RIGHT, "customer_id": MARYAM, "kind": "warranty", "scope": "kettle", "valid_to": "2031-10-12T08:00:00Z", "occurred_at": "2026-10-15T08:00:00Z",

@@ -118,15 +118,17 @@ class PointsAnswer(Balance):
 def points_answer(part: Loaded[Member], lots: Sequence[Lot], now: datetime) -> PointsAnswer:
     """`lots`: the open ones, in order."""
     above = next_tier(part.state.standing, now)
-    shown = [
-        LotAnswer(
-            lot_id=lot.lot_id, points=lot.points, left=lot.left, state=_state(lot),
-            activates_at=lot.activates_at, expires_at=lot.expires_at, source_event_id=lot.source_event_id,
-        )
-        for lot in lots
-    ]  # fmt: skip
+    shown = [lot_answer(lot) for lot in lots]
     missing = NextTier(tier=above[0].name, points=above[1]) if above else None
     return PointsAnswer(**balance(part.state.ledger), lots=shown, tier=part.state.standing.tier, to_next_tier=missing)
+
+
+def lot_answer(lot: Lot) -> LotAnswer:
+    """A lot that still holds something."""
+    return LotAnswer(
+        lot_id=lot.lot_id, points=lot.points, left=lot.left, state=_state(lot),
+        activates_at=lot.activates_at, expires_at=lot.expires_at, source_event_id=lot.source_event_id,
+    )  # fmt: skip
 
 
 def _state(lot: Lot) -> str:

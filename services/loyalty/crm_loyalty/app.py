@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.datastructures import State
 
-from crm_loyalty import entitlements_api, life_api, members_api, programmes_api, redemptions_api, transactions_api
+from crm_loyalty import entitlements_api, life_api, members_api, programmes_api, redemptions_api, transactions_api, wallets_api
 from crm_loyalty.described import DESCRIBED
 from crm_loyalty.entitlement import ENTITLEMENTS
 from crm_loyalty.entitling import by_tier
@@ -25,7 +25,7 @@ from crm_loyalty.settings import LoyaltySettings
 from crm_loyalty.transaction import TRANSACTIONS
 
 AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS)
-ROUTERS = tuple(each.router for each in (programmes_api, members_api, life_api, transactions_api, redemptions_api, entitlements_api))
+ROUTERS = tuple(each.router for each in (programmes_api, members_api, wallets_api, life_api, transactions_api, redemptions_api, entitlements_api))
 
 # A card's hash would find an erased customer again; a document's number is no person's.
 _FORGET_CARDS = "delete from claims where scope = 'card' and holder in (select stream_id from streams where customer_id = $1 and type = 'member')"

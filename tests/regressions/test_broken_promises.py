@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 from front_end import Client
 
@@ -40,6 +41,26 @@ def test_t27_a_breach_assigns_and_escalates_by_rule_and_once(client: Client) -> 
     )
     told = _until(lambda: _told(client, asked["customer_id"]))
     assert {one["type"]: one["data"].get("cause") for one in told} == {"ticket.escalated": "breach", "ticket.assigned": "rule", "ticket.priority_set": "rule"}
+
+
+def test_t28_a_link_asks_once_without_an_account_and_the_answer_is_in_the_view(client: Client, stack: dict[str, str]) -> None:
+    asked = {"customer_id": str(uuid.uuid4()), "kind": "question", "channel": "web", "subject": "رسید؟", "text": "…", "priority": "low"}
+    ticket = client.post("tickets", "/v1/tickets", asked).json()
+    path = f"/v1/tickets/{ticket['id']}"
+    client.post("tickets", f"{path}/messages", {"author": {"kind": "agent", "id": "agent-7"}, "visibility": "public", "channel": "web", "text": "بله"})
+    client.post("tickets", f"{path}/resolution", {"resolution": "رسیده بود", "agent_id": "agent-7"})
+    link = client.post("tickets", f"{path}/satisfaction-links", {}).json()
+    assert client.post("tickets", f"{path}/satisfaction-links", {}).json()["token"] == link["token"], "no second question"
+    browser = {"Authorization": f"Bearer {link['token']}"}
+    url = stack["TICKETS_URL"] + "/v1/satisfaction"
+    assert httpx2.get(url, headers=browser).json()["state"] == "open"
+    for score in (2, 5):  # changed within the day: one answer, the last one
+        answer = httpx2.put(url, headers=browser, json={"score": score, "comment": "دستتان درد نکند"})
+        assert (answer.status_code, answer.json()["score"]) == (200, score)
+    view = client.view(asked["customer_id"], answer.headers["Consistency-Token"])
+    assert view["service"]["satisfaction_mean"] == 5
+    again = client.send("tickets", "POST", f"{path}/satisfaction-links", {})
+    assert (again.status_code, again.json()["rule"]) == (409, "answered"), "no reminder after an answer"
 
 
 def _told(client: Client, customer: str) -> Any:

@@ -67,6 +67,9 @@ TICKETS: list[Step] = [
     step("resolveTicket", "sent", "It was sent", path=_IT, body={
         "resolution": "با پیک فرستاده شد", "agent_id": "agent-7", "root_cause": "delivery_late", "occurred_at": "2026-10-10T08:00:00Z",
     }),
+    step("askForSatisfaction", "aLink", "A link by which she can say how content she was", path=_IT, body={"occurred_at": "2026-10-10T13:00:00Z"}, moment=True),
+    step("getSatisfaction", "notByAnAccount", "Only the token of a link is asked", 403),
+    step("answerSatisfaction", "notByAnAccount", "Only the token of a link answers", 403, body={"score": 5}),
     step("reopenTicket", "notYet", "It did not come after all", path=_IT, body={"reason": "باز هم نرسید", "occurred_at": "2026-10-11T06:00:00Z"}),
     step("addMessage", "again", "An answer again", 201, path=_IT, body={
         "author": _AGENT, "channel": "phone", "text": "رسید؟", "occurred_at": "2026-10-11T06:10:00Z",

@@ -24,6 +24,7 @@ from crm_chassis.described import Described
 from crm_chassis.edge import Bounds, Edge
 from crm_chassis.health import Health
 from crm_chassis.keys import Keys
+from crm_chassis.link_tokens import LinkTokens
 from crm_chassis.metrics import HttpMetrics
 from crm_chassis.openapi import describe
 from crm_chassis.operations import StrictRoute, flat, operation_id
@@ -31,6 +32,7 @@ from crm_chassis.paging import Cursors
 from crm_chassis.places import places
 from crm_chassis.problem_answer import handle
 from crm_chassis.rate import Rate
+from crm_chassis.scopes import LINKED
 from crm_chassis.service_keys import ServiceKeys
 from crm_chassis.settings import ServiceSettings
 from crm_chassis.streams import Streams
@@ -87,7 +89,7 @@ def service_app(
         redirect_slashes=False,
         redoc_url=None,
     )
-    registry = CollectorRegistry()
+    registry, links = CollectorRegistry(), LinkTokens(settings.index_key_bytes, name, LINKED)
     app.state.settings = settings
     app.state.chassis = Chassis(
         name=name,
@@ -99,7 +101,10 @@ def service_app(
         http=HttpMetrics(registry, name),
         streams=Streams(),
         members=members,
-        authenticator=Authenticator(Keys(settings.auth_jwks), issuer=settings.auth_issuer, audience=settings.auth_audience, service_keys=_machines(settings)),
+        authenticator=Authenticator(
+            Keys(settings.auth_jwks), issuer=settings.auth_issuer, audience=settings.auth_audience, service_keys=_machines(settings), links=links
+        ),
+        links=links,
     )
     for router in routers:
         app.router.routes.extend(flat(route) for route in router.routes if isinstance(route, APIRoute))

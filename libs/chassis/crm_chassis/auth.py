@@ -5,13 +5,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import jwt
 
 from crm_chassis.keys import Keys
+from crm_chassis.link_tokens import PREFIX as LINK
+from crm_chassis.link_tokens import Link, LinkTokens
 from crm_chassis.problems import Problem
+from crm_chassis.scopes import LINKED
 from crm_chassis.service_keys import PREFIX, Entry, ServiceKeys
 
 LEEWAY = 5  # seconds that clocks may differ
@@ -23,12 +27,13 @@ _PLAIN = re.compile(r"^[A-Za-z0-9._-]{1,100}$")
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The bearer of a verified token. `customer_id` is set where the token is a customer's own."""
+    """The bearer of a verified token. `customer_id` is set where the token is a customer's own, `link` where it is that of a link."""
 
     subject: str
     scopes: frozenset[str]
     actor: str
     customer_id: UUID | None = None
+    link: Link | None = None
 
     def admitted(self, wanted: tuple[str, ...]) -> bool:
         """Whether any one of the scopes is held; `self` counts only with a customer."""
@@ -40,10 +45,13 @@ class Principal:
 
 
 class Authenticator:
-    """Verifies bearer tokens: service keys by their hash; JWTs by the issuer's keys, then `iss`, `aud`, `exp`, `nbf`, `sub`."""
+    """Verifies bearer tokens: service keys by their hash; links by our own signature; JWTs by the issuer's keys, then `iss`, `aud`, `exp`, `nbf`, `sub`."""
 
-    def __init__(self, keys: Keys, *, issuer: str, audience: str, service_keys: ServiceKeys | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._service_keys = service_keys
+    def __init__(
+        self, keys: Keys, *, issuer: str, audience: str, service_keys: ServiceKeys | None = None, links: LinkTokens | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self._service_keys, self._links = service_keys, links
         self._keys, self._issuer, self._audience, self._clock = keys, issuer, audience, clock
         self._known: OrderedDict[str, tuple[Principal, float]] = OrderedDict()
 
@@ -56,6 +64,8 @@ class Authenticator:
             raise Problem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
         if token.startswith(PREFIX):
             return self._of_a_machine(token)
+        if token.startswith(LINK):
+            return self._of_a_link(token)
         known = self._known.get(token)
         if known and known[1] > self._clock():
             return known[0]
@@ -66,6 +76,12 @@ class Authenticator:
         if entry is None:
             raise Problem("unauthenticated", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
         return _machine(entry)
+
+    def _of_a_link(self, token: str) -> Principal:
+        link = self._links.read(token, datetime.fromtimestamp(self._clock(), UTC)) if self._links else None
+        if link is None:
+            raise Problem("unauthenticated", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        return Principal(subject=f"link/{link.about}/{link.number}", scopes=frozenset({link.scope}), actor="service:link", link=link)
 
     async def _verify(self, token: str) -> Principal:
         self._known.pop(token, None)
@@ -99,7 +115,7 @@ def _machine(entry: Entry) -> Principal:
 def _principal(claims: dict[str, Any]) -> Principal:
     """ValueError where a claim has another form than ours."""
     scope, customer, subject = claims.get("scope", ""), claims.get("customer_id"), claims["sub"]
-    scopes = frozenset(scope.split() if isinstance(scope, str) else scope)
+    scopes = frozenset(scope.split() if isinstance(scope, str) else scope) - {*LINKED}
     customer_id = UUID(customer) if customer is not None else None
     actor = claims.get("actor") or f"agent:{subject if _PLAIN.match(subject) else uuid5(NAMESPACE_URL, subject)}"  # an e-mail as subject stays out of events
     if not _ACTOR.match(actor):

@@ -10,6 +10,7 @@ from starlette.datastructures import State
 
 from crm_chassis.auth import Authenticator
 from crm_chassis.health import Health
+from crm_chassis.link_tokens import LinkTokens
 from crm_chassis.metrics import HttpMetrics
 from crm_chassis.paging import Cursors
 from crm_chassis.streams import Streams
@@ -23,6 +24,7 @@ class Chassis:
     state: State
     index_key: bytes
     authenticator: Authenticator
+    links: LinkTokens
     cursors: Cursors
     health: Health
     registry: CollectorRegistry

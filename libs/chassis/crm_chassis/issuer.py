@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from crm_chassis.scopes import SCOPES
+from crm_chassis.scopes import LINKED, SCOPES
 from crm_chassis.settings import DEVELOPMENT_ISSUER
 
-EVERYTHING = tuple(scope for scope in SCOPES if scope != "self")
+EVERYTHING = tuple(scope for scope in SCOPES if scope not in ("self", *LINKED))
 
 
 class NotInProduction(RuntimeError):

@@ -18,7 +18,9 @@ SCOPES = {
     "webhooks:read": "See who has events sent, and how each delivery went.",
     "webhooks:write": "Have events sent to an address, change that, send again.",
     "personal:read": "See personal fields.",
+    "satisfaction": "Say how content one was with one ticket, by the token of its link.",
     "self": "A customer: what is theirs, and nothing else.",
 }
 
-MACHINES = SCOPES.keys() - {"self"}  # what a service key may be given: it is no customer
+LINKED = ("satisfaction",)  # what the token of a link may do, and no other token
+MACHINES = SCOPES.keys() - {"self", *LINKED}  # what a service key may be given: it is no customer

@@ -10,6 +10,7 @@ DESCRIBED = Described(
         "handling": "Whose a ticket is, how urgent, whom it waits for; resolving, closing, reopening, rating.",
         "joining": "Merging tickets about the same thing, and linking those that belong together.",
         "recoveries": "What lay behind a complaint, and how it was made good.",
+        "satisfaction": "Asking customers how content they were, by a link that needs no account.",
         "promises": "Policies that say how soon customers are answered, and the hours in which time counts.",
         "commands": "Many commands in one request.",
     },

@@ -12,23 +12,26 @@ from crm_tickets.steps import Standing
 from crm_tickets.ticket import Ticket
 
 
-def rate(ticket: Ticket, *, score: int, effort: int | None, courtesy: int | None, comment: str | None, at: datetime) -> Events:
-    """Satisfaction 1–5, and effort 1–7 if told."""
+def rate(
+    ticket: Ticket, *, score: int, effort: int | None, courtesy: int | None, comment: str | None, at: datetime, ask: int | None = None
+) -> Events:  # fmt: skip
+    """Satisfaction 1–5, and effort 1–7 if told. `ask`: the link by which it is told."""
     at, now = moment_of(ticket, at, closed=True)
     if not now.done:
         raise Rejected("not-resolved", "Ask for a rating once the ticket is resolved.")
-    return [*_satisfaction(ticket, now, score, courtesy, comment, at), *(_effort(ticket, now, effort, at) if effort is not None else [])]
+    return [*_satisfaction(ticket, now, score, courtesy, comment, at, ask), *(_effort(ticket, now, effort, at) if effort is not None else [])]
 
 
-def _satisfaction(ticket: Ticket, now: Standing, score: int, courtesy: int | None, comment: str | None, at: datetime) -> Events:
+def _satisfaction(ticket: Ticket, now: Standing, score: int, courtesy: int | None, comment: str | None, at: datetime, ask: int | None) -> Events:
     told = ticket.rating
     if told and comment is None and (told.score, told.courtesy, told.comment) == (score, courtesy, None):
         return []
     about: dict[str, Any] = {"agent_id": now.resolved_by or now.assignee, "group": now.group, "channel": ticket.first.channel, "category": now.category}
+    about |= {"ask": ask} if ask is not None else {}
     revision = told.revision + 1 if told else 1
     given: Events = [At(TicketCsatGiven(score=score, courtesy=courtesy, comment=comment, revision=revision, **about), at)]
     if told and told.at > at:  # figures take the highest revision: the newer opinion is told again above the late one
-        given.append(At(TicketCsatGiven(score=told.score, courtesy=told.courtesy, revision=revision + 1, **about), told.at))
+        given.append(At(TicketCsatGiven(score=told.score, courtesy=told.courtesy, revision=revision + 1, **(about | {"ask": None})), told.at))
     return given
 
 

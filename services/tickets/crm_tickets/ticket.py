@@ -27,6 +27,7 @@ from crm_events.language.tickets import (
     TicketAssigned,
     TicketCategorised,
     TicketClosed,
+    TicketCsatAsked,
     TicketCsatGiven,
     TicketEffortGiven,
     TicketEvent,
@@ -60,7 +61,7 @@ from crm_tickets.steps import (
     Waiting,
     standing_after,
 )
-from crm_tickets.told import Attempt, Effort, Escalation, FirstResponse, Link, Opening, Rating, Recovery, RootCause, figures, rated
+from crm_tickets.told import Ask, Attempt, Effort, Escalation, FirstResponse, Link, Opening, Rating, Recovery, RootCause, figures, rated
 
 BY_MESSAGE = ("next_reply", "update")  # metrics with a clock for each message
 MESSAGES = 80  # message steps kept; older ones are dropped once answered; a question as late as that is recorded, its wait judged no more
@@ -82,6 +83,8 @@ class Ticket:
     recoveries: tuple[Recovery, ...] = ()
     links: tuple[Link, ...] = ()
     escalations: tuple[Escalation, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    answered: tuple[tuple[int, datetime], ...] = ()  # the ask and the moment of each first answer by a link
     page_from: datetime | None = None
     dropped_replies: int = 0
 
@@ -140,8 +143,12 @@ def evolve(ticket: Ticket, fact: Fact[TicketEvent]) -> Ticket:
         case TicketEscalated():
             told = Escalation(at, event.level, event.to, event.cause, event.metric, event.instance)
             return replace(ticket, escalations=tuple(sorted((*ticket.escalations, told), key=lambda each: each.at)))
+        case TicketCsatAsked():
+            return replace(ticket, asks=(*ticket.asks, Ask(event.ask, at, event.attempt, event.expires_at)))
         case TicketCsatGiven():
-            return replace(ticket, rating=rated(ticket.rating, event, at))
+            new = event.ask is not None and event.ask not in dict(ticket.answered)
+            answered = (*ticket.answered, (event.ask, at)) if new and event.ask is not None else ticket.answered
+            return replace(ticket, rating=rated(ticket.rating, event, at), answered=answered)
         case TicketEffortGiven():
             newer = ticket.effort if ticket.effort and ticket.effort.at > at else Effort(at, event.score, 0)
             return replace(ticket, effort=replace(newer, revision=event.revision))

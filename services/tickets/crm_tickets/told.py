@@ -68,6 +68,16 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A link by which the customer was asked how content they were. `attempt`: with which resolution."""
+
+    number: int
+    at: datetime
+    attempt: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Escalation:
     """Somebody else was called in. `metric` and `instance`: the clock whose promise was broken, where that was the cause."""
 

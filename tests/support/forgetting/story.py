@@ -67,6 +67,8 @@ class Story:
         merge = self.tell("contacts", "POST", "mergeContacts", "/v1/merges", both | {"reason": text("merge")})
         self.tell("contacts", "POST", "reverseMerge", "/v1/merges/{merge_id}/reversal", {"reason": text("reversal")}, merge_id=merge["id"])
         self.tell("contacts", "POST", "mergeContacts", "/v1/merges", both | {"reason": text("merged again")})
+        self.tell("contacts", "POST", "reverseMerges", "/v1/merges/reversals", {"contact_ids": [self.twin], "reason": text("parted")})
+        self.tell("contacts", "POST", "mergeContacts", "/v1/merges", both | {"reason": text("and again")})
 
     def tickets(self) -> None:
         """What she asked, what was answered, and what she thought of it."""
@@ -81,6 +83,11 @@ class Story:
         self.tell("tickets", "POST", "resolveTicket", "/v1/tickets/{ticket_id}/resolution", done, **ticket)
         self.tell("tickets", "POST", "reopenTicket", "/v1/tickets/{ticket_id}/reopening", {"reason": text("reopening")}, **ticket)
         self.tell("tickets", "POST", "resolveTicket", "/v1/tickets/{ticket_id}/resolution", done, **ticket)
+        link = self.tell("tickets", "POST", "askForSatisfaction", "/v1/tickets/{ticket_id}/satisfaction-links", {}, **ticket)
+        opinion = {"score": 3, "comment": text("by link")}
+        answer = self.client.send("tickets", "PUT", "/v1/satisfaction", opinion, Authorization=f"Bearer {link['token']}")
+        assert answer.is_success, answer.text[:500]
+        self.sent.append(("answerSatisfaction", {}, opinion))
         self.tell("tickets", "POST", "rateTicket", "/v1/tickets/{ticket_id}/satisfaction", {"score": 4, "comment": text("comment")}, **ticket)
 
     def loyalty(self) -> None:

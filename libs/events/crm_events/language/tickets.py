@@ -179,8 +179,17 @@ class TicketReopened(Event):
     resolved_by: Maybe[Code] = None
 
 
+class TicketCsatAsked(Event):
+    """The customer was given a link by which to say how content they were, without an account. `ask` 1, 2 …: the ticket's first link, a reminder …"""
+
+    type = "ticket.csat_asked"
+    ask: Ordinal
+    attempt: Ordinal
+    expires_at: Instant
+
+
 class TicketCsatGiven(Event):
-    """The customer's satisfaction with the ticket, 1–5."""
+    """The customer's satisfaction with the ticket, 1–5. `ask`: by which link, if it was one."""
 
     type = "ticket.csat_given"
     score: Score5
@@ -190,6 +199,7 @@ class TicketCsatGiven(Event):
     group: Maybe[Code] = None
     channel: Channel
     category: Maybe[Code] = None
+    ask: Maybe[Ordinal] = None
     revision: Ordinal
 
 
@@ -218,6 +228,7 @@ TicketEvent: TypeAlias = (
     | TicketEscalated
     | TicketLinked
     | TicketMerged
+    | TicketCsatAsked
     | TicketCsatGiven
     | TicketEffortGiven
     | ComplaintRootCauseSet

@@ -130,6 +130,9 @@ CONTACTS: list[Step] = [
     }),
     step("listMatches", "hers", "Who else may be she? To be looked at by somebody", query={"customer_id": MARYAM}),
     step("getMatch", "oneWoman", "Who says so, and how sure it is", path={"match_id": "{suggestMatch.oneWoman.id}"}),
+    step("previewMerge", "oneWoman", "What would she be? Her name was told twice; of consents the most restrictive wins", body={
+        "survivor_id": MARYAM, "absorbed_id": TWIN,
+    }, moment=True),
     step("mergeContacts", "oneWoman", "The two are one", 201, body={
         "id": MERGE, "survivor_id": MARYAM, "absorbed_id": TWIN, "reason": "same voice, same address", "occurred_at": "2026-10-07T08:00:00Z",
     }),

@@ -11,6 +11,7 @@ SHOP = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c003"
 FORGOTTEN = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c004"
 NOBODY = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c0ff"
 CARD = "0199b0c4-5a10-7c3e-9d21-6f0a4be1d001"
+TABLET = "0199b0c4-5a10-7c3e-9d21-6f0a4be1d002"
 CALL = "0199b0c4-5a10-7c3e-9d21-6f0a4be1e001"
 MERGE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1f001"
 CHANCE = "0199b0c4-5a10-7c3e-9d21-6f0a4be10c01"
@@ -54,6 +55,12 @@ CONTACTS: list[Step] = [
         "method": "shown_in_person", "occurred_at": "2026-10-05T09:06:00Z",
     }),
     step("removeIdentifier", "lost", "She lost it", path=_HER | {"identifier_id": CARD}),
+    step("addIdentifier", "aTablet", "The shop's tablet, entered as hers", 201, path=_HER, body={
+        "id": TABLET, "kind": "device", "value": "shop-tablet-3", "occurred_at": "2026-10-05T09:07:00Z",
+    }),
+    step("blockIdentifier", "ofTheShop", "It is the shop's, and nobody's: nobody can be given it any more", path=_HER | {"identifier_id": TABLET}, body={
+        "rule": "of_the_shop", "occurred_at": "2026-10-05T09:08:00Z",
+    }),
     step("setConsent", "granted", "She allows marketing by SMS", path=_HER | {"purpose": "marketing", "channel": "sms"}, body={
         "status": "granted", "text_version": "2026-1", "evidence": "ticked on form 81", "occurred_at": "2026-10-04T08:00:00Z",
     }),

@@ -14,7 +14,9 @@ def _of(service: str) -> str:
 def _matching() -> Row:
     return Row("Who is one customer", (
         graph("Contacts joined, and pairs put before somebody", "none", ("sum by (outcome) (increase(crm_matches_total[1h]))", "{{outcome}} within the hour"),
-              width=24),
+              width=12),
+        graph("Limits of linking reached", "none", ("sum by (limit) (increase(crm_identity_hubs_total[1h]))", "{{limit}} within the hour"), wrong_from=1,
+              width=12),
     ))  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from crm_contacts.relationship import Relationship
 
 
 class IdentifierAnswer(Resource):
-    """`normalised`: the form in which it is compared with others."""
+    """`normalised`: the form in which it is compared with others. `blocked`: it identifies nobody any more."""
 
     id: UUID
     kind: str
@@ -27,6 +27,7 @@ class IdentifierAnswer(Resource):
     value: str | None
     normalised: str | None
     verified: bool
+    blocked: bool
     added_at: Instant
 
 

@@ -100,6 +100,12 @@ class Verification(Told):
     method: Code | None = None
 
 
+class BlockingBody(Told):
+    """`rule`: why it identifies nobody, as a_shops_own_number."""
+
+    rule: Code = "by-hand"
+
+
 class ConsentBody(Told):
     """`identifier_id`: one contact point; without it, all. `effective_from`: default when it was said. Only a grant may end by itself."""
 

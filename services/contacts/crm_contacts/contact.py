@@ -25,6 +25,7 @@ from crm_events.language.contacts import (
     ContactDetailsChanged,
     ContactEvent,
     ContactIdentifierAdded,
+    ContactIdentifierBlocked,
     ContactIdentifierRemoved,
     ContactIdentifierVerified,
     ContactMerged,
@@ -49,7 +50,7 @@ DETAILS = ("name", "address", "birthday", "organisation_name", "language", "time
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """What the contact is known by; `normalised` is what is compared."""
+    """What the contact is known by; `normalised` is what is compared. `blocked`: it identifies nobody any more."""
 
     id: UUID
     kind: str
@@ -58,6 +59,7 @@ class Identifier:
     normalised: str | None
     added_at: datetime
     verified: bool = False
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,9 @@ def evolve(contact: Contact, fact: Fact[ContactEvent]) -> Contact:
             return replace(contact, identifiers=(*contact.identifiers, added))
         case ContactIdentifierVerified():
             known = tuple(replace(each, verified=True) if each.id == event.identifier_id else each for each in contact.identifiers)
+            return replace(contact, identifiers=known)
+        case ContactIdentifierBlocked():
+            known = tuple(replace(each, blocked=True) if each.id == event.identifier_id else each for each in contact.identifiers)
             return replace(contact, identifiers=known)
         case ContactIdentifierRemoved():  # what was said about a contact point ends with it: nobody is reached there any more
             kept = tuple(each for each in contact.identifiers if each.id != event.identifier_id)

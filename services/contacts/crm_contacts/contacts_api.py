@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from crm_contacts import profile
 from crm_contacts.access import ReadOwn, Write, WriteOwn
 from crm_contacts.answers import ContactAnswer, contact_answer
+from crm_contacts.blocking import must_identify
 from crm_contacts.bodies import Change, NeedBody, NoteBody, OwnerBody, PreferencesBody, Registration
 from crm_contacts.cluster import cluster_of
 from crm_contacts.contact import DETAILS, Contact, Window
@@ -32,6 +33,7 @@ async def register_contact(body: Registration, call: Write) -> Answer:
     """A person or organisation becomes known. 409 `identifier-taken`, if one of the identifiers is another contact's."""
     contact_id = body.id or uuid7()
     identifiers = [(uuid7(), recognise(item.kind, item.value, item.system, pointer=f"/identifiers/{place}")) for place, item in enumerate(body.identifiers)]
+    await must_identify(call.store, [item for _, item in identifiers])
     done = await call.store.handle(
         CONTACTS,
         contact_id,

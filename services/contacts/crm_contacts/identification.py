@@ -6,12 +6,12 @@ from uuid import UUID
 from crm_events import text
 from crm_events.deciding import Claim
 from crm_events.identifiers import Recognised, scope
-from crm_events.language.contacts import ContactEvent, ContactIdentifierAdded, ContactIdentifierRemoved, ContactIdentifierVerified
+from crm_events.language.contacts import ContactEvent, ContactIdentifierAdded, ContactIdentifierBlocked, ContactIdentifierRemoved, ContactIdentifierVerified
 from crm_events.refusals import AlreadyExists, NotFound, Rejected
 
 from crm_contacts.contact import MOST_IDENTIFIERS, Contact, Identifier
 
-WORD, BORN = "word", "born"
+WORD, BORN, BLOCKED = "word", "born", "blocked"
 SHARED = frozenset({"social", "device"})  # a household's tablet, a shop's page: several contacts may be known by one, and matching looks at who they are
 
 
@@ -39,6 +39,14 @@ def verify_identifier(contact: Contact, *, identifier_id: UUID, method: str | No
     return [] if known.verified else [ContactIdentifierVerified(identifier_id=identifier_id, kind=known.kind, method=method)]
 
 
+def block_identifier(contact: Contact, *, identifier_id: UUID, rule: str) -> list[ContactEvent]:
+    """It identifies nobody any more: the contact keeps it as something told, nobody is found or matched by it."""
+    known = next((each for each in contact.identifiers if each.id == identifier_id), None)
+    if known is None:
+        raise NotFound("The contact has no identifier of this id.")
+    return [] if known.blocked else [ContactIdentifierBlocked(identifier_id=identifier_id, kind=known.kind, rule=rule)]
+
+
 def remove_identifier(contact: Contact, *, identifier_id: UUID) -> list[ContactEvent]:
     """The identifier no longer leads to this contact, and may be another's; one that is not there is nothing new."""
     return [ContactIdentifierRemoved(identifier_id=each.id, kind=each.kind) for each in contact.identifiers if each.id == identifier_id]
@@ -63,6 +71,18 @@ def name_claims(name: str | None, *, take: bool) -> Iterator[Claim]:
     """The words and beginnings a name is found by: claimed within the contact's own stream, so that they never collide."""
     for term in sorted(text.terms(name or "")):
         yield Claim(WORD, term, take, within="stream")
+
+
+def blocked_claims(item: Identifier) -> Iterator[Claim]:
+    """The value leads to nobody, and nobody is to have it. Within the stream, for several contacts may have had it before."""
+    if item.normalised is not None:
+        yield from identifier_claims(item, take=False)
+        yield Claim(blocked_scope(item.kind, item.system), item.normalised, within="stream")
+
+
+def blocked_scope(kind: str, system: str | None) -> str:
+    """Where values that identify nobody are claimed."""
+    return f"{BLOCKED}:{scope(kind, system)}"
 
 
 def birthday_claims(birthday: str | None) -> Iterator[Claim]:

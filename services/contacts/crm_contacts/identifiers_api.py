@@ -21,7 +21,8 @@ from uuid_utils.compat import uuid7
 from crm_contacts import identification
 from crm_contacts.access import Read, Write, WriteOwn
 from crm_contacts.answers import ContactAnswer, ContactPage, contact_answer
-from crm_contacts.bodies import IdentifierAddition, Lookup, Verification
+from crm_contacts.blocking import must_identify
+from crm_contacts.bodies import BlockingBody, IdentifierAddition, Lookup, Verification
 from crm_contacts.cluster import clusters
 from crm_contacts.contact import Contact
 from crm_contacts.contacts_api import written
@@ -80,6 +81,7 @@ async def _opened_names(call: Call, loaded: Sequence[Loaded[Contact]]) -> list[s
 async def add_identifier(contact_id: UUID, body: IdentifierAddition, call: WriteOwn) -> Answer:
     """The contact is known by one more. 409 `identifier-taken`, if it is another's: perhaps the two are one customer."""
     identifier_id, item = body.id or uuid7(), recognise(body.kind, body.value, body.system)
+    await must_identify(call.store, [item])
     done = await call.store.handle(
         CONTACTS, contact_id, call.command(body), lambda contact, _: identification.add_identifier(standing(contact), identifier_id=identifier_id, item=item)
     )
@@ -92,6 +94,18 @@ async def remove_identifier(contact_id: UUID, identifier_id: UUID, call: Write) 
     """It no longer leads to this contact, and may become another's."""
     done = await call.store.handle(
         CONTACTS, contact_id, call.command(), lambda contact, _: identification.remove_identifier(standing(contact), identifier_id=identifier_id)
+    )
+    return await written(call, done)
+
+
+@router.put("/v1/contacts/{contact_id}/identifiers/{identifier_id}/blocking", **command(ContactAnswer))
+async def block_identifier(contact_id: UUID, identifier_id: UUID, body: BlockingBody, call: Write) -> Answer:
+    """It identifies nobody any more, this contact or another: nobody is found or written to by it, and nobody can be given it."""
+    done = await call.store.handle(
+        CONTACTS,
+        contact_id,
+        call.command(body),
+        lambda contact, _: identification.block_identifier(standing(contact), identifier_id=identifier_id, rule=body.rule),
     )
     return await written(call, done)
 

@@ -1,7 +1,7 @@
 """Who has anything in common with this contact? Looked up by the keyed hashes of what several contacts may share, and of birthdays."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from crm_events.identifiers import scope
@@ -12,17 +12,23 @@ from crm_events.store.store import EventStore
 from crm_contacts.cluster import clusters
 from crm_contacts.contact import Contact, Identifier
 from crm_contacts.identification import BORN, SHARED
-from crm_contacts.match_rules import Person, Value
+from crm_contacts.match_rules import Person, Value, values
 from crm_contacts.streams import CONTACTS
 
 HUB = 20  # contacts that share one value: beyond, it is a shop's tablet or a test account, and shows nothing of anybody
 BORN_TOGETHER = 200  # who was born on the same day, of a million some thirty
 AT_MOST = 200  # contacts looked at at once: ten times those that may become one
 
+
+class Moved(Exception):
+    """A contact that the rules look at is changing. Look again."""
+
+
 # One row a contact that has the value, one more than a hub may have: the claim is within the contact's stream, so its scope ends with the holder.
 _HOLDERS = """
-select asked.scope, asked.hash, found.holder from unnest($1::text[], $2::bytea[]) asked(scope, hash)
-cross join lateral (select c.holder from claims c where c.hash = asked.hash and c.scope = asked.scope || ':' || c.holder::text limit $3) found
+select asked.scope, asked.hash, found.holder, found.blocked from unnest($1::text[], $2::bytea[]) asked(scope, hash)
+cross join lateral (select c.holder, c.scope = 'blocked:' || asked.scope || ':' || c.holder::text as blocked from claims c
+  where c.hash = asked.hash and c.scope in (asked.scope || ':' || c.holder::text, 'blocked:' || asked.scope || ':' || c.holder::text) limit $3) found
 """
 
 
@@ -58,6 +64,8 @@ async def _people(store: EventStore, ids: Iterable[UUID]) -> list[Person]:
     found = await clusters(store, ids)
     roots = {member: cluster.root for cluster in found.values() for member in cluster.members}
     loaded = [each for each in await store.read_many(CONTACTS, list(roots)) if each.state.registered_at and each.state.erasure is None]
+    if any((each.state.merged is None) != (roots[each.stream_id] == each.stream_id) for each in loaded):
+        raise Moved  # a merge, or its reversal, came between the two queries
     states = await opened(store, loaded)
     return [Person(part.stream_id, roots[part.stream_id], part.state.registered_at, state) for part, state in zip(loaded, states, strict=True)
             if part.state.registered_at]  # fmt: skip
@@ -71,8 +79,21 @@ async def _sharing(store: EventStore, items: Sequence[Identifier], holders: "Cou
     found: dict[Value, set[UUID]] = {value: set() for value in asked}
     for row in rows:
         found[hashes[row["scope"], row["hash"]]].add(row["holder"])
-    holders.update({value: len(ids) for value, ids in found.items()})
-    return {each for ids in found.values() if len(ids) <= HUB for each in ids}
+    blocked = {hashes[row["scope"], row["hash"]] for row in rows if row["blocked"]}
+    holders.update({value: HUB + 1 if value in blocked else len(ids) for value, ids in found.items()})
+    return {each for value, ids in found.items() if holders[value] <= HUB for each in ids}
+
+
+async def hubs(store: EventStore, person: Person, holders: Mapping[Value, int]) -> dict[Value, set[UUID]]:
+    """What the contact has that more contacts have than one value may, or that was found so before; and who has it, themselves included."""
+    crowded = [value for value, _ in values(person) if holders[value] > HUB]
+    hashes = {(place, store.hash(value)): (place, value) for place, value in crowded}
+    rows = await store.pool.fetch(_HOLDERS, [place for place, _ in hashes], [digest for _, digest in hashes], HUB + 1) if hashes else []
+    found = {value: {person.id} for value in crowded}
+    for row in rows:
+        if not row["blocked"]:
+            found[hashes[row["scope"], row["hash"]]].add(row["holder"])
+    return found
 
 
 async def _born_with(store: EventStore, birthday: str | None) -> set[UUID]:

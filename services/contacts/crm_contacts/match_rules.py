@@ -60,7 +60,7 @@ class Person:
 def values(person: Person, *, kind: str | None = None, verified: bool = False) -> Iterator[tuple[Value, UUID]]:
     """What the contact is known by, and the id of each."""
     for each in person.contact.identifiers:
-        if each.normalised is not None and (kind is None or each.kind == kind) and (each.verified or not verified):
+        if each.normalised is not None and not each.blocked and (kind is None or each.kind == kind) and (each.verified or not verified):
             yield (scope(each.kind, each.system), each.normalised), each.id
 
 

@@ -5,14 +5,16 @@ history once. Looking twice changes nothing, whatever it died in.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 import asyncpg
 import structlog
 from crm_events import lease
 from crm_events.command import Command
+from crm_events.identifiers import scope
 from crm_events.language.contacts import ContactEvent
 from crm_events.language.matching import MatchEvent
 from crm_events.measuring import from_zero
@@ -22,20 +24,20 @@ from crm_events.store.store import EventStore, Target
 from uuid_utils.compat import uuid7
 
 from crm_contacts.contact import Contact
-from crm_contacts.identification import SHARED
-from crm_contacts.likely import around
+from crm_contacts.identification import SHARED, block_identifier
+from crm_contacts.likely import Moved, around, hubs
 from crm_contacts.match import MATCHES, Match, match_id, suggest
-from crm_contacts.match_rules import RULES, MatchRule, Person
+from crm_contacts.match_rules import RULES, MatchRule, Person, Value
 from crm_contacts.matching import Joining, Link, Settled, settle
 from crm_contacts.merging import merge
-from crm_contacts.metrics import MATCHED
+from crm_contacts.metrics import HUBS, MATCHED
 from crm_contacts.streams import CONTACTS
 
 POLL = 0.5  # seconds between looks: one query on the positions' index
 TAKE = 1000  # events a look
 LEASE = 10.0  # seconds
 TRIES = 5
-ACTOR = "service:matcher"
+ACTOR, HUB_RULE = "service:matcher", "hub"
 WATCHED = ("contact.identifier_verified", "contact.details_changed")
 
 # Of an identifier added only the kinds that several contacts may share: the others are refused where another has them.
@@ -48,10 +50,6 @@ _PLACE = "insert into matched (rules) values ($1) on conflict (rules) do update 
 log = structlog.get_logger(__name__)
 
 
-class Moved(Exception):
-    """A contact that the rules looked at has changed. Look again."""
-
-
 class Matcher:
     """One works at a time, by lease."""
 
@@ -60,6 +58,7 @@ class Matcher:
         self._named = ",".join(sorted(f"{rule.id}/{rule.version}" for rule in rules))
         self._lease: lease.Lease | None = None
         self._leader = LEADER.on(store.metrics.registry).labels("matcher")
+        self._hubs = from_zero(HUBS.on(store.metrics.registry), ("value", "customer"))
         self._counted = from_zero(MATCHED.on(store.metrics.registry), ("joined", "suggested", "refused"))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -88,15 +87,18 @@ class Matcher:
     async def consider(self, contact_id: UUID) -> Settled:
         """What the rules say of this contact and all that have anything in common with it, done."""
         for _ in range(TRIES):
-            people, holders = await around(self._store, contact_id)
-            settled = settle(people, self._rules, holders)
             try:
+                people, holders = await around(self._store, contact_id)
+                settled = settle(people, self._rules, holders)
                 for survivor in sorted({joining.survivor for joining in settled.joinings}):
                     await self._join([joining for joining in settled.joinings if joining.survivor == survivor], people)
             except Moved:
                 continue
             for link in settled.suggestions:
                 await self._suggest(link)
+            if settled.crowded:
+                self._hubs.labels("customer").inc(settled.crowded)
+            await self._block(next((each for each in people if each.id == contact_id), None), holders)
             return settled
         raise KeptMoving("The contacts kept changing while the rules looked at them.")
 
@@ -135,6 +137,14 @@ class Matcher:
         if done.changed:
             self._counted.labels("suggested").inc()
 
+    async def _block(self, person: Person | None, holders: Mapping[Value, int]) -> None:
+        """What too many have identifies none of them: no rule shall see it again, and nobody be given it."""
+        for value, people in (await hubs(self._store, person, holders)).items() if person else ():
+            decide = partial(blocked, value=value, rule=HUB_RULE)
+            done = [await self._store.handle(CONTACTS, each, _command(), decide) for each in sorted(people)]
+            if any(each.changed for each in done):
+                self._hubs.labels("value").inc()
+
     async def _leads(self) -> bool:
         async with self._store.pool.acquire() as connection:
             if self._lease is None or not await lease.renew(connection, self._lease, seconds=LEASE):
@@ -153,6 +163,14 @@ def joined(states: Sequence[Contact], joinings: Sequence[Joining], *, merge_ids:
         )  # fmt: skip
         absorbed, ends = [*absorbed, of_absorbed], [*ends, *of_survivor]
     return [ends, *absorbed]
+
+
+def blocked(contact: Contact, _: datetime, *, value: Value, rule: str) -> list[ContactEvent]:
+    """The contact's identifier of this value identifies nobody; one that was removed, or a contact that is being forgotten, has nothing new."""
+    if contact.erasure is not None:
+        return []
+    known = [each.id for each in contact.identifiers if (scope(each.kind, each.system), each.normalised) == value]
+    return [event for each in known for event in block_identifier(contact, identifier_id=each, rule=rule)]
 
 
 def _command() -> Command:

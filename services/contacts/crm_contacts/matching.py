@@ -40,10 +40,12 @@ class Joining:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What follows. `held`: the contacts that the joinings rest on, none of which may have changed meanwhile."""
+    """What follows. `crowded`: how often more customers than may become one hung together.
+    `held`: the contacts that the joinings rest on, none of which may have changed meanwhile."""
 
     joinings: tuple[Joining, ...]
     suggestions: tuple[Link, ...]
+    crowded: int
     held: frozenset[UUID]
 
 
@@ -59,12 +61,14 @@ def settle(people: Sequence[Person], rules: Iterable[MatchRule], holders: Mappin
     """Who is joined, and what is suggested."""
     found = links(people, rules, holders)
     doubtful = [link for link in found if not link.rule.merges]
+    crowded = 0
     todo, agreed = [[link for link in found if link.rule.merges]], list[list[Link]]()
     while todo:
         for part in parts(todo.pop()):
             if _agree(part, people):
                 agreed.append(part)
                 continue
+            crowded += len({root for link in part for root in (link.one.root, link.other.root)}) > MOST_JOINED
             lowest = min(link.rule.priority for link in part)
             doubtful += [link for link in part if link.rule.priority == lowest]
             todo.append([link for link in part if link.rule.priority > lowest])
@@ -74,7 +78,7 @@ def settle(people: Sequence[Person], rules: Iterable[MatchRule], holders: Mappin
     suggested = {frozenset((link.one.id, link.other.id)): link for link in sorted(apart, key=_certainty) if not parted_by(link.rule, link.one, link.other)}
     held = {each.id for part in agreed for each in _members(part, people)}
     in_order = sorted(joinings, key=lambda joining: (joining.survivor, joining.absorbed))
-    return Settled(tuple(in_order), tuple(sorted(suggested.values(), key=lambda link: link.strength)), frozenset(held))
+    return Settled(tuple(in_order), tuple(sorted(suggested.values(), key=lambda link: link.strength)), crowded, frozenset(held))
 
 
 def parts(found: Sequence[Link]) -> list[list[Link]]:

@@ -17,7 +17,7 @@ from crm_events.language.words import Channel, Day, Goal
 from crm_events.refusals import AlreadyExists
 
 from crm_contacts.consents import ANY
-from crm_contacts.contact import Contact, Preferences
+from crm_contacts.contact import Contact, Identifier, Preferences
 from crm_contacts.outreach import Outreach
 from crm_contacts.permission import Decision, decide
 
@@ -106,7 +106,7 @@ def _points(cluster: Mapping[UUID, Contact], contact_id: UUID, sending: Sending)
     if sending.identifier_id:
         return [sending.identifier_id]
     known = [(member != contact_id, not each.verified, each) for member, contact in cluster.items() for each in contact.identifiers]
-    fitting = sorted((other, unverified, each.added_at, each.id) for other, unverified, each in known if each.kind == ADDRESSES.get(sending.channel))
+    fitting = sorted((other, unverified, each.added_at, each.id) for other, unverified, each in known if _leads(each, sending.channel))
     return [each[3] for each in fitting] or [None]
 
 
@@ -129,7 +129,11 @@ def _reached(cluster: Mapping[UUID, Contact], contact_id: UUID, channel: Channel
         return any(contact.address for contact in cluster.values())
     if channel in NEEDS_NO_ADDRESS:
         return True
-    return any(each.id == point and each.kind == ADDRESSES[channel] for contact in cluster.values() for each in contact.identifiers)
+    return any(each.id == point and _leads(each, channel) for contact in cluster.values() for each in contact.identifiers)
+
+
+def _leads(point: Identifier, channel: Channel) -> bool:
+    return point.kind == ADDRESSES.get(channel) and not point.blocked
 
 
 def _often_enough(cluster: Mapping[UUID, Contact], before: Sequence[Before], at: datetime) -> bool:

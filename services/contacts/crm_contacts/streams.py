@@ -8,6 +8,7 @@ from crm_events.language.contacts import (
     ContactDetailsChanged,
     ContactEvent,
     ContactIdentifierAdded,
+    ContactIdentifierBlocked,
     ContactIdentifierRemoved,
     ContactMerged,
     ContactRegistered,
@@ -16,7 +17,7 @@ from crm_events.language.contacts import (
 
 from crm_contacts.consents import expiries, next_expiry
 from crm_contacts.contact import Contact, evolve
-from crm_contacts.identification import birthday_claims, identifier_claim, identifier_claims, name_claims
+from crm_contacts.identification import birthday_claims, blocked_claims, identifier_claim, identifier_claims, name_claims
 
 MERGE = "merge"
 
@@ -30,6 +31,10 @@ def _claims(before: Contact, event: ContactEvent) -> Iterator[Claim]:
             yield from birthday_claims(event.birthday)
         case ContactIdentifierAdded():
             yield identifier_claim(event.kind, event.system, event.normalised, take=True)
+        case ContactIdentifierBlocked():
+            for item in before.identifiers:
+                if item.id == event.identifier_id:
+                    yield from blocked_claims(item)
         case ContactIdentifierRemoved():
             for item in before.identifiers:
                 if item.id == event.identifier_id:
@@ -53,5 +58,5 @@ def _columns(contact: Contact) -> dict[str, Any]:
 
 
 CONTACTS: Aggregate[Contact, ContactEvent] = Aggregate(
-    "contact", Contact, evolve, revision=4, advance=expiries, claims=_claims, due=next_expiry, columns=_columns, opened=True
+    "contact", Contact, evolve, revision=5, advance=expiries, claims=_claims, due=next_expiry, columns=_columns, opened=True
 )

@@ -100,6 +100,15 @@ class ContactIdentifierRemoved(Event):
     kind: IdentifierKind
 
 
+class ContactIdentifierBlocked(Event):
+    """The identifier identifies nobody any more: `rule` says why. Its value is nobody else's, either."""
+
+    type = "contact.identifier_blocked"
+    identifier_id: UUID
+    kind: IdentifierKind
+    rule: Code
+
+
 class ContactMerged(Event):
     """On the absorbed contact: from now on it is part of `survivor_id`. `evidence`: ids of events or identifiers."""
 
@@ -228,6 +237,7 @@ ContactEvent: TypeAlias = (
     | ContactIdentifierAdded
     | ContactIdentifierVerified
     | ContactIdentifierRemoved
+    | ContactIdentifierBlocked
     | ContactMerged
     | ContactAbsorbed
     | ContactUnmerged

@@ -16,6 +16,7 @@ from crm_importers import sources
 from crm_importers.address import Address, address
 from crm_importers.company.making import make
 from crm_importers.demo import show
+from crm_importers.duplicates import Duplicates
 from crm_importers.importing import Import, Phase
 from crm_importers.sending import Stopped
 from crm_importers.tally import Refusal, Tally
@@ -61,11 +62,21 @@ def cdnow(context: typer.Context, file: File) -> None:
 
 @app.command()
 def contacts(
-    context: typer.Context, file: File, system: Annotated[str, typer.Option(help="What the source is called; contacts are known by it and their key.")]
+    context: typer.Context,
+    file: File,
+    system: Annotated[str, typer.Option(help="What the source is called; contacts are known by it and their key.")],
+    report: Annotated[Path | None, typer.Option(help="Where to write, as NDJSON, who of them is somebody known already.")] = None,
 ) -> None:
     """Contacts from CSV or NDJSON; docs/importing.md names the columns."""
     with _told_plainly():
-        _import(context, *sources.contacts(file, system))
+        phases, refused = sources.contacts(file, system)
+        if report is None:
+            _import(context, phases, refused)
+            return
+        found = Duplicates(system)
+        tally = asyncio.run(Import(_address(context), CONSOLE, context.obj[2], duplicates=found).run(phases, refused))
+        found.write(report, refused)
+        _finish(tally)
 
 
 @app.command("all")

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from crm_importers.address import Address, clients
 from crm_importers.command import Command
+from crm_importers.duplicates import Duplicates
 from crm_importers.sending import Sender
 from crm_importers.tally import Refusal, Tally
 
@@ -37,6 +38,7 @@ class Import:
     tally: Tally = field(default_factory=Tally)
     keep: frozenset[str] = frozenset()  # operations whose answers are kept
     answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    duplicates: Duplicates | None = None  # to be told who is somebody known already
 
     async def run(self, phases: Iterable[Phase], refused: Sequence[Refusal] = ()) -> Tally:
         """Send the phases one after another. `refused`: what the reader of the file could not make a command of. Raises Stopped."""
@@ -50,9 +52,13 @@ class Import:
 
                     def answered(command: Command, answer: Mapping[str, Any], bar: Any = bar) -> None:
                         self.tally.answered(command, answer)
+                        if self.duplicates:
+                            self.duplicates.answered(command, answer)
                         if command.operation in self.keep and "body" in answer:
                             self.answers[command.key] = answer["body"]
                         bars.advance(bar)
 
                     await Sender(connected, answered, **self.options).send(each.commands)
+            if self.duplicates:
+                await self.duplicates.ask(connected["contacts"])
         return self.tally

@@ -45,10 +45,10 @@ class Tally:
             (self.there if answer.get("replayed") else self.accepted)[command.operation] += 1
             for place, position in token.decode(answer["consistency_token"]).items() if answer.get("consistency_token") else ():
                 self.seen[place] = max(self.seen.get(place, 0), position)
-        elif _made_before(command, problem):
+        elif made_before(command, problem):
             self.there[command.operation] += 1
         else:
-            self.refuse(Refusal(command.line, command.operation, str(problem.get("type", "")).rpartition("/")[2], _detail(problem)))
+            self.refuse(Refusal(command.line, command.operation, str(problem.get("type", "")).rpartition("/")[2], detail_of(problem)))
 
     def refuse(self, refusal: Refusal) -> None:
         """Count what was not taken, by the service or by the reader of the file."""
@@ -77,12 +77,14 @@ class Tally:
         console.print(table)
 
 
-def _made_before(command: Command, problem: Mapping[str, Any]) -> bool:
+def made_before(command: Command, problem: Mapping[str, Any]) -> bool:
+    """Whether the thing is there by the id that the command gave it: it was made by another caller, or when the key was forgotten."""
     named = command.body.get("id") if command.body else None
     return problem.get("type") == "/problems/already-exists" and named is not None and problem.get("existing_id") == named
 
 
-def _detail(problem: Mapping[str, Any]) -> str:
+def detail_of(problem: Mapping[str, Any]) -> str:
+    """What is wrong, and where; no value is repeated."""
     errors = problem.get("errors") or []
     places = [f"{error.get('pointer') or error.get('parameter')}: {error.get('detail')}" for error in errors]
     return "; ".join(places) or str(problem.get("detail", ""))

@@ -119,6 +119,11 @@ def _of_contacts(shop: Shop) -> dict[str, Listing]:
             f"/v1/contacts/{one}/outreach",
             lambda: shop.made("contacts", f"/v1/contacts/{one}/outreach", MESSAGE | {"campaign_id": str(uuid.uuid4()), "occurred_at": shop.moment()}),
         ),
+        "listSurveys": Listing(
+            "contacts",
+            f"/v1/contacts/{one}/surveys",
+            lambda: shop.made("contacts", f"/v1/contacts/{one}/surveys", {"survey": "s", "channel": "web", "occurred_at": shop.moment()}),
+        ),
         "listRelationships": Listing(
             "contacts",
             f"/v1/contacts/{other}/relationships",

@@ -25,6 +25,7 @@ from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
 from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
 from crm_events.language.sla import CalendarEvent, SlaPolicyEvent
+from crm_events.language.surveys import SurveyEvent
 from crm_events.language.tickets import TicketAssigned, TicketCategorised, TicketEvent
 from crm_events.registry import REGISTRY, read
 from pydantic import BaseModel, ValidationError
@@ -38,6 +39,7 @@ STREAMS: dict[str, Any] = {
     "opportunity": OpportunityEvent,
     "effort": SalesEffortEvent,
     "match": MatchEvent,
+    "survey": SurveyEvent,
     "ticket": TicketEvent,
     "sla_policy": SlaPolicyEvent,
     "calendar": CalendarEvent,
@@ -77,6 +79,7 @@ SHOWN = {
     },
 }  # fmt: skip
 PERSONAL = {
+    "survey.answered": {"comment"},
     "contact.registered": {"name"},
     "contact.details_changed": {"name", "address", "birthday", "organisation_name"},
     "contact.identifier_added": {"value", "normalised"},

@@ -30,6 +30,7 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
     transaction = _made(stack, "loyalty", f"/v1/members/{member}/transactions", sale)
     offer = _made(stack, "tickets", f"/v1/tickets/{ticket}/recoveries", {"kind": "refund"})
     right = _made(stack, "loyalty", "/v1/entitlements", {"customer_id": contact, "kind": "warranty", "scope": "چای‌ساز"})
+    asked = _made(stack, "contacts", f"/v1/contacts/{contact}/surveys", {"survey": "autumn", "channel": "web"})
     pair = _made(stack, "contacts", "/v1/matches", {"contact_id": contact, "other_id": other})
     return {
         "contact_id": contact,
@@ -43,6 +44,7 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
         "entitlement_id": right,
         "recovery_id": offer,
         "match_id": pair,
+        "survey_id": asked,
     }
 
 

@@ -18,6 +18,7 @@ CHANCE = "0199b0c4-5a10-7c3e-9d21-6f0a4be10c01"
 LOST = "0199b0c4-5a10-7c3e-9d21-6f0a4be10c02"
 OUTREACH = "0199b0c4-5a10-7c3e-9d21-6f0a4be10b01"
 CAMPAIGN = "0199b0c4-5a10-7c3e-9d21-6f0a4be10bff"
+SURVEY = "0199b0c4-5a10-7c3e-9d21-6f0a4be1aa01"
 DEALER = "0199b0c4-5a10-7c3e-9d21-6f0a4be1a001"
 
 step: Any = partial(Step, "contacts")
@@ -132,6 +133,19 @@ CONTACTS: list[Step] = [
     step("loseOpportunity", "elsewhere", "She has them from the bazaar", path=_HER | {"opportunity_id": LOST}, body={
         "reason": "price", "competitor": "bazaar", "occurred_at": "2026-10-06T18:10:00Z",
     }),
+    step("sendSurvey", "inTheShop", "She is asked in the shop", 201, path=_HER, body={
+        "id": SURVEY, "survey": "autumn", "channel": "in_person", "occurred_at": "2026-10-06T18:20:00Z",
+    }),
+    step("sendSurvey", "notAllowed", "By e-mail she allows no surveys", 409, path=_HER, body={"survey": "autumn", "channel": "email"}),
+    step("answerSurvey", "satisfied", "What she answered", path=_HER | {"survey_id": SURVEY}, body={
+        "answers": [
+            {"question": "recommend", "kind": "nps", "score": 9, "scale_min": 0, "scale_max": 10},
+            {"question": "delivery", "kind": "perceived", "dimension": "delivery", "score": 4, "scale_min": 1, "scale_max": 5},
+        ],
+        "comment": "چای تازه بود، ولی دیر رسید", "agent_id": "agent-7", "occurred_at": "2026-10-06T18:25:00Z",
+    }),
+    step("getSurvey", "satisfied", "What she answered last", path=_HER | {"survey_id": SURVEY}),
+    step("listSurveys", "hers", "All that she was asked", path=_HER),
     step("suggestMatch", "oneWoman", "A colleague takes the two for one woman", 201, body={
         "contact_id": TWIN, "other_id": MARYAM, "occurred_at": "2026-10-06T19:00:00Z",
     }),

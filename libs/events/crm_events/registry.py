@@ -21,6 +21,7 @@ from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
 from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
 from crm_events.language.sla import CalendarEvent, SlaPolicyEvent
+from crm_events.language.surveys import SurveyEvent
 from crm_events.language.tickets import TicketEvent
 from crm_events.topics import SOURCES
 
@@ -57,7 +58,7 @@ class Kind:
 
 
 _OWNED: Mapping[str, tuple[Any, ...]] = {
-    "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent, OpportunityEvent, SalesEffortEvent, MatchEvent),
+    "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent, OpportunityEvent, SalesEffortEvent, MatchEvent, SurveyEvent),
     "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent),
     "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent),
     "reporting": (CostRateEvent, TargetEvent),

@@ -23,6 +23,7 @@ from crm_contacts import (
     redactions_api,
     relationships_api,
     selling_api,
+    surveys_api,
     valuing_api,
 )
 from crm_contacts.cluster import clusters
@@ -38,8 +39,9 @@ from crm_contacts.redaction import REDACTIONS
 from crm_contacts.relationship import RELATIONSHIPS
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.streams import CONTACTS
+from crm_contacts.survey import SURVEYS
 
-AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH, OPPORTUNITIES, EFFORTS, MATCHES)
+AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH, OPPORTUNITIES, EFFORTS, MATCHES, SURVEYS)
 ROUTERS = tuple(
     each.router
     for each in (
@@ -57,6 +59,7 @@ ROUTERS = tuple(
         outreach_api,
         valuing_api,
         selling_api,
+        surveys_api,
     )
 )
 

@@ -10,6 +10,7 @@ DESCRIBED = Described(
         "consents": "What a contact allowed and refused, and whether we may write to them now.",
         "interactions": "What passed between us: calls, letters, visits.",
         "outreach": "Messages of ours to customers: sent only where consent allows it, and what came of them.",
+        "surveys": "What customers are asked, where they allow it, and what they answer.",
         "selling": "Chances to sell, how they ended, and the work they took.",
         "relationships": "How contacts stand to each other: households, employers, dealers.",
         "merges": "Two contacts that are one customer, and taking that back.",

@@ -63,6 +63,11 @@ class Story:
             body = {"channel": "phone", "direction": "inbound", "subject": text(f"subject {number}"), "text": text(f"text {number}"), "kind": "call"}
             self.tell("contacts", "POST", "recordInteraction", "/v1/contacts/{contact_id}/interactions", body, **who)
         self.tell("contacts", "POST", "addNote", "/v1/contacts/{contact_id}/notes", {"text": text("note")}, **who)
+        asked = {"survey": "autumn", "channel": "web"}
+        survey = self.tell("contacts", "POST", "sendSurvey", "/v1/contacts/{contact_id}/surveys", asked, **who)["id"]
+        said = {"question": "recommend", "kind": "nps", "score": 9, "scale_min": 0, "scale_max": 10}
+        answers = {"answers": [said], "comment": text("survey")}
+        self.tell("contacts", "POST", "answerSurvey", "/v1/contacts/{contact_id}/surveys/{survey_id}/answers", answers, **who, survey_id=survey)
         both = {"survivor_id": self.customer, "absorbed_id": self.twin}
         merge = self.tell("contacts", "POST", "mergeContacts", "/v1/merges", both | {"reason": text("merge")})
         self.tell("contacts", "POST", "reverseMerge", "/v1/merges/{merge_id}/reversal", {"reason": text("reversal")}, merge_id=merge["id"])

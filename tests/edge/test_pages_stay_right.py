@@ -15,6 +15,7 @@ AT_FIRST, A_PAGE = 7, 2
 DOCUMENTS = Path(__file__).resolve().parents[2] / "docs" / "api"
 ELSEWHERE = {  # listed by tests of their own, where they can be filled
     "listKpis": "the catalogue of figures does not grow while it runs",
+    "listNotices": "tests/loyalty/test_notices.py",
     "listParked": "tests/reporting/test_operations_api.py",
     "listWebhookDeliveries": "tests/reporting/test_webhooks_api.py",
 }

@@ -20,6 +20,7 @@ _OTHER = _HER | {"redemption_id": "{reserveRedemption.another.id}"}
 
 LOYALTY: list[Step] = [
     step("publishProgramme", "teaClub", "A point for every euro, two for green tea", path={"name": CLUB}, body={
+        "notices": {"tier_ending": {"days": 30, "latest_days": 7, "channel": "email"}},
         "currency": "EUR", "pending_days": 0, "expiry": {"months": None}, "point_value": {"points": 10, "amount": 5}, "valid_from": "2026-01-01T00:00:00Z",
         "earning": [
             {"id": "green", "when": {"categories": ["green-tea"]}, "basis": "line", "points_per": {"points": 2, "amount": 100}, "stop": True},
@@ -72,6 +73,7 @@ LOYALTY: list[Step] = [
     step("closeMember", "leaves", "He leaves; what he had expires", path=_HIS, body={"reason": "asked"}),
     step("getPoints", "hers", "Where her points are, lot by lot", path=_HER),
     step("listWallets", "hers", "What she holds in each programme; of a merged customer, what all hold together", query={"customer_id": MARYAM}),
+    step("listNotices", "hers", "What she is told of ends to come", query={"customer_id": MARYAM}),
     step("listPointsEntries", "hers", "Every movement, the newest first", path=_HER),
     step("grantEntitlement", "aRepair", "Her kettle is repaired for nothing, for years", 201, body={
         "id": RIGHT, "customer_id": MARYAM, "kind": "warranty", "scope": "kettle", "valid_to": "2031-10-12T08:00:00Z", "occurred_at": "2026-10-15T08:00:00Z",

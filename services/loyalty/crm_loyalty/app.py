@@ -19,6 +19,7 @@ from crm_loyalty.described import DESCRIBED
 from crm_loyalty.entitlement import ENTITLEMENTS
 from crm_loyalty.entitling import by_tier
 from crm_loyalty.member import MEMBERS
+from crm_loyalty.notices_api import router as notices
 from crm_loyalty.programme import PROGRAMMES
 from crm_loyalty.recoveries import COMPLETED, Payer, owe
 from crm_loyalty.settings import LoyaltySettings
@@ -30,6 +31,7 @@ ROUTERS = tuple(each.router for each in (programmes_api, members_api, wallets_ap
 # A card's hash would find an erased customer again; a document's number is no person's.
 _FORGET_CARDS = "delete from claims where scope = 'card' and holder in (select stream_id from streams where customer_id = $1 and type = 'member')"
 FORGETS = ("privacy.erasure_requested", "privacy.erased")  # again at the second: an enrolment under way at the first had a key still
+ASKED = (notices,)  # routes that only answer
 
 
 def loyalty_app(settings: LoyaltySettings) -> FastAPI:
@@ -40,7 +42,7 @@ def loyalty_app(settings: LoyaltySettings) -> FastAPI:
         settings=settings,
         described=DESCRIBED,
         aggregates=AGGREGATES,
-        routers=ROUTERS,
+        routers=(*ROUTERS, *ASKED),
         cluster=_members,
         extra_background={"edges": _follow, "recoveries": _pay},
     )

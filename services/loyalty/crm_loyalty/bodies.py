@@ -9,6 +9,7 @@ from crm_events.event import Code, Currency
 from crm_events.language.entitlement import EntitlementKind
 from crm_events.language.loyalty import AdjustmentReason
 from crm_events.language.programme import Basis, Downgrade, Rounding, WindowKind
+from crm_events.language.words import Channel
 from pydantic import AfterValidator, Field, model_validator
 
 LINES = 500
@@ -105,6 +106,27 @@ class PointValueBody(Body):
     amount: Annotated[int, Field(ge=0, le=1_000_000)]
 
 
+class ReminderBody(Body):
+    """How many days before an end a customer is told of it, and when that is too late."""
+
+    days: Annotated[int, Field(ge=1, le=366)]
+    latest_days: Annotated[int, Field(ge=0, le=365)] = 0
+    channel: Channel
+
+    @model_validator(mode="after")
+    def _first_early(self) -> "ReminderBody":
+        if self.latest_days >= self.days:
+            raise ValueError("Tell earlier (`days`) than when it is too late (`latest_days`).")
+        return self
+
+
+class NoticesBody(Body):
+    """Of which ends a member is told; of none that is left out."""
+
+    points_expiring: ReminderBody | None = None
+    tier_ending: ReminderBody | None = None
+
+
 class ProgrammeBody(Body):
     """A programme, whole. `valid_from`: default now; the past is allowed, so that imports are judged by it."""
 
@@ -116,6 +138,7 @@ class ProgrammeBody(Body):
     downgrade: Downgrade = "recalculated"
     grace_days: Annotated[int, Field(ge=0, le=366)] = 0
     point_value: PointValueBody
+    notices: NoticesBody | None = None
     valid_from: OfOurTime | None = None
 
 

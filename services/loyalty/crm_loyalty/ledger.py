@@ -44,6 +44,7 @@ class Lot:
     reserved: int = 0
     expired: int = 0
     blocked: int = 0
+    noticed: bool = False  # its owner was told that it will expire, or it was too late to tell
 
     @property
     def left(self) -> int:

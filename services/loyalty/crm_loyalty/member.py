@@ -28,10 +28,11 @@ from crm_events.language.loyalty import (
     TierQualified,
     TierRetained,
 )
+from crm_events.language.notices import NoticeMissed, NoticePointsExpiring, NoticeTierEnding
 from crm_events.language.programme import ProgrammePublished
 from crm_events.refusals import AlreadyExists, NotFound, Rejected
 
-from crm_loyalty import tiers
+from crm_loyalty import notices, tiers
 from crm_loyalty.ledger import NEVER, Ledger, Lot, moved
 from crm_loyalty.movements import booked
 from crm_loyalty.programme import terms
@@ -88,7 +89,7 @@ def evolve(member: Member, fact: Fact[MemberEvent]) -> Member:
     member = replace(member, ledger=booked(member.ledger, fact), programme_version=max(member.programme_version, _version(event)))
     match event:
         case MemberEnrolled():
-            standing = Standing(enrolled_at=at, terms=event.terms)
+            standing = Standing(enrolled_at=at, terms=event.terms, enrolment=fact.event_id)
             return replace(member, programme=event.programme, card_number=event.card_number, channel=event.channel, standing=standing)
         case MemberSuspended():
             return replace(member, suspended_at=at)
@@ -113,6 +114,9 @@ def evolve(member: Member, fact: Fact[MemberEvent]) -> Member:
             return _settled(member, event.redemption_id, "reversed")
         case TierQualified() | TierRetained() | TierDowngraded() | TierOverridden():
             return replace(member, standing=tiers.hold(member.standing, event, at))
+        case NoticePointsExpiring() | NoticeTierEnding() | NoticeMissed():
+            ledger, standing = notices.noted(member.ledger, member.standing, event)
+            return replace(member, ledger=ledger, standing=standing)
         case _:  # activated, expired, adjusted, blocked, transferred: the ledger alone knows, and there every event is named
             return member
 
@@ -133,7 +137,7 @@ def _settled(member: Member, redemption_id: UUID, state: Literal["confirmed", "c
 
 
 def due(member: Member) -> datetime | None:
-    """When time next changes something: an activation, an expiry, the end of a reservation or of a tier."""
+    """When time next changes something: an activation, an expiry, a notice before an end, the end of a reservation or of a tier."""
     return min(_moments(member), default=None)
 
 
@@ -144,24 +148,27 @@ def _moments(member: Member) -> Iterator[datetime]:
         elif lot.available and lot.expires_at:
             yield lot.expires_at
     yield from (each.expires_at for each in member.redemptions if each.state == "reserved")
-    if member.standing.held and member.standing.held.until and member.closed_at is None:
-        yield member.standing.held.until
+    if member.closed_at is None:
+        yield from notices.moments(member.ledger, member.standing)
+        if member.standing.held and member.standing.held.until:
+            yield member.standing.held.until
 
 
 def advance(member: Member, now: datetime) -> list[At[MemberEvent]]:
     """What has become true by `now`, each at the moment it was due, in the order of those moments."""
     happened = list[At[MemberEvent]]()
     while (moment := due(member)) is not None and moment <= now:
-        events = _due_at(member, moment)
+        events = _due_at(member, moment, now)
         for event in events:
-            happened.append(At(event, moment))
-            member = evolve(member, Fact(event, _UNNAMED, moment))
+            at = max(moment, event.due_at) if isinstance(event, NoticeMissed) else moment
+            happened.append(At(event, at))
+            member = evolve(member, Fact(event, _UNNAMED, at))
         if not events:
             raise AssertionError("what is due is done, or it would be due for ever")
     return happened
 
 
-def _due_at(member: Member, moment: datetime) -> list[MemberEvent]:
+def _due_at(member: Member, moment: datetime, now: datetime) -> list[MemberEvent]:
     """One kind of thing that is due at this moment; asked again until nothing is."""
     head: dict[str, Any] = {"programme": member.programme or "", "programme_version": member.programme_version}
     lots = member.ledger.lots
@@ -173,6 +180,8 @@ def _due_at(member: Member, moment: datetime) -> list[MemberEvent]:
     if timed_out is not None:
         cancelled = RedemptionCancelled(**head, redemption_id=timed_out.redemption_id, points=timed_out.points, lots=timed_out.lots, cause="timed_out")
         return [cancelled, *freed(member, timed_out.lots, moment)]
+    if member.closed_at is None and (told := notices.told(member.ledger, member.standing, head, moment=moment, now=now)):
+        return list(told)
     judged = tiers.judge(member.standing, member.programme or "")
     return [judged] if judged else []
 
@@ -205,7 +214,7 @@ def card_key(number: str) -> str:
     return "".join(str(unicodedata.digit(sign, sign)) for sign in plain if sign.isalnum())
 
 
-MEMBERS: Aggregate[Member, MemberEvent] = Aggregate("member", Member, evolve, revision=2, advance=advance, claims=_claims, due=due)
+MEMBERS: Aggregate[Member, MemberEvent] = Aggregate("member", Member, evolve, revision=3, advance=advance, claims=_claims, due=due)
 
 
 def enrol(member: Member, *, member_id: UUID, event: MemberEnrolled, version: ProgrammePublished | None, at: datetime) -> list[MemberEvent]:

@@ -23,6 +23,7 @@ from crm_events.language.loyalty import (
     TierQualified,
     TierRetained,
 )
+from crm_events.language.notices import NoticeMissed, NoticePointsExpiring, NoticeTierEnding
 
 from crm_loyalty.ledger import Account, Ledger, Lot, Movement, born, post
 
@@ -31,6 +32,8 @@ def movements(event: MemberEvent, at: datetime) -> list[Movement]:
     """The entries of an event that happened at `at`; none where it moves no points."""
     match event:
         case MemberEnrolled() | MemberSuspended() | MemberResumed() | MemberClosed() | TierQualified() | TierRetained() | TierDowngraded() | TierOverridden():
+            return []
+        case NoticePointsExpiring() | NoticeTierEnding() | NoticeMissed():
             return []
         case PointsEarned():
             account: Account = "available" if event.activates_at <= at else "pending"

@@ -56,7 +56,7 @@ def publish(programme: Programme, *, content: ProgrammePublished, told_when: boo
 
 def terms(version: ProgrammePublished) -> TierTerms:
     """What a member's stream is told, so that the end of a window is judged from the stream alone."""
-    return TierTerms(version=version.version, tiers=version.tiers, downgrade=version.downgrade, grace_days=version.grace_days)
+    return TierTerms(version=version.version, tiers=version.tiers, downgrade=version.downgrade, grace_days=version.grace_days, notices=version.notices)
 
 
 def check(content: ProgrammePublished) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from crm_events.deciding import At
 from crm_events.language.by_hand import TierOverridden
@@ -39,6 +40,7 @@ class Held:
     ends: datetime | None
     until: datetime | None
     lowered: bool = False  # by hand: no purchase lifts it before its time
+    noticed: bool = False  # its end was told, or it was too late to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Standing:
     terms: TierTerms | None = None
     held: Held | None = None
     counted: tuple[Counted, ...] = ()
+    enrolment: UUID | None = None  # the event that made the member: what is told of it is named after it
 
     @property
     def tier(self) -> str | None:

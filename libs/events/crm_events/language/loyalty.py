@@ -11,6 +11,7 @@ from pydantic import Field
 from crm_events.event import Code, Currency, Event, Instant, Money, PersonalText, Value, Whole
 from crm_events.language.by_hand import MemberClosed, MemberResumed, MemberSuspended, PointsBlocked, PointsTransferred, PointsUnblocked, TierOverridden
 from crm_events.language.lots import Lot, OfProgramme
+from crm_events.language.notices import NoticeMissed, NoticePointsExpiring, NoticeTierEnding
 from crm_events.language.programme import TierTerms
 from crm_events.language.words import Count, Maybe, MinorUnits, Ordinal, Points
 
@@ -263,5 +264,8 @@ MemberEvent: TypeAlias = (
     | TierRetained
     | TierDowngraded
     | TierOverridden
+    | NoticePointsExpiring
+    | NoticeTierEnding
+    | NoticeMissed
 )
 TransactionEvent: TypeAlias = TransactionRecorded | DiscountGranted | ReturnRecorded

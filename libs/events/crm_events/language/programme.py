@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias
 
 from crm_events.event import Code, Currency, Decimals, Event, Instant, Value
 from crm_events.language.entitlement import EntitlementKind
-from crm_events.language.words import Count, Maybe, MinorUnits, Ordinal, Points
+from crm_events.language.words import Channel, Count, Maybe, MinorUnits, Ordinal, Points
 
 Basis: TypeAlias = Literal["line", "order"]
 Rounding: TypeAlias = Literal["floor", "half_up"]
@@ -72,13 +72,29 @@ class Tier(Value):
     entitlements: Maybe[tuple[Benefit, ...]] = None
 
 
+class Reminder(Value):
+    """A customer is told so many days before an end; from `latest_days` before it on, that would be of no use."""
+
+    days: Ordinal
+    latest_days: Count
+    channel: Channel
+
+
+class Notices(Value):
+    """Of which ends a member is told."""
+
+    points_expiring: Maybe[Reminder] = None
+    tier_ending: Maybe[Reminder] = None
+
+
 class TierTerms(Value):
-    """How a member's tier is judged: a version's tiers, and what the end of a window does."""
+    """How a member's tier is judged: a version's tiers, and what the end of a window does; and of which ends it is told."""
 
     version: Ordinal
     tiers: tuple[Tier, ...]
     downgrade: Downgrade
     grace_days: Count
+    notices: Maybe[Notices] = None
 
 
 class PointValue(Value):
@@ -105,6 +121,7 @@ class ProgrammePublished(Event):
     grace_days: Count
     point_value: PointValue
     valid_from: Instant
+    notices: Maybe[Notices] = None
 
 
 ProgrammeEvent: TypeAlias = ProgrammePublished

@@ -55,6 +55,14 @@ def test_what_was_spent_meanwhile_is_not_told_of_and_what_is_left_is() -> None:
     assert [event.points for event in notices(story.until(day(ENDS - 1)).history)] == [70]
 
 
+def test_points_that_are_held_are_not_told_of_until_the_hold_ends() -> None:
+    story, moment = club(), add_months(START, 12) - timedelta(days=30)
+    story.buys("A-1", HUNDRED, at=day(0))
+    story.does(lambda member: reserve(member, 100, at=moment - timedelta(minutes=5)), moment - timedelta(minutes=5))
+    assert notices(story.until(moment + timedelta(minutes=5)).history) == []
+    assert [event.points for event in notices(story.until(moment + timedelta(minutes=30)).history)] == [100]
+
+
 def test_points_given_back_after_the_moment_are_told_of_then_or_missed_when_it_is_too_late() -> None:
     for back, kind in ((ENDS - 20, "notice.points_expiring"), (ENDS - 3, "notice.missed")):
         story = club()

@@ -47,6 +47,13 @@ LOYALTY: list[Step] = [
     step("recordTransaction", "noLines", "A purchase has lines", 422, path=_HER, body={"document": "A-1010", "channel": "web", "lines": []}),
     step("getTransaction", "twoTeas", "What it earned, and by which rules", path=_HER | {"transaction_id": SALE}),
     step("listTransactions", "hers", "Her purchases", path=_HER),
+    step("simulatePurchase", "aBasket", "What would this earn, by which rule, and why not by the others?", path=_HER, body={
+        "channel": "web", "lines": [{"sku": "CUP-1", "category": "cups", "quantity": 2, "list_price": 900, "paid_price": 900}],
+    }),
+    step("simulatePurchase", "noSuchVersion", "A version that is not there", 422, path=_HER, body={
+        "channel": "web", "version": 99, "lines": [{"sku": "CUP-1", "category": "cups", "quantity": 1, "list_price": 900, "paid_price": 900}],
+    }),
+    step("simulateHistory", "hers", "What this version would have given for all she bought", path=_HER, body={"version": 1}),
     step("recordReturn", "oneBack", "One of the teas comes back, and its points go", path=_HER, body={
         "transaction_id": SALE, "lines": [{"line": 1, "quantity": 1}], "reason": "wrong_sort", "occurred_at": "2026-10-14T08:00:00Z",
     }),

@@ -23,6 +23,7 @@ from crm_loyalty.notices_api import router as notices
 from crm_loyalty.programme import PROGRAMMES
 from crm_loyalty.recoveries import COMPLETED, Payer, owe
 from crm_loyalty.settings import LoyaltySettings
+from crm_loyalty.simulations_api import router as simulations
 from crm_loyalty.transaction import TRANSACTIONS
 
 AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS)
@@ -31,7 +32,7 @@ ROUTERS = tuple(each.router for each in (programmes_api, members_api, wallets_ap
 # A card's hash would find an erased customer again; a document's number is no person's.
 _FORGET_CARDS = "delete from claims where scope = 'card' and holder in (select stream_id from streams where customer_id = $1 and type = 'member')"
 FORGETS = ("privacy.erasure_requested", "privacy.erased")  # again at the second: an enrolment under way at the first had a key still
-ASKED = (notices,)  # routes that only answer
+ASKED = (notices, simulations)  # routes that only answer
 
 
 def loyalty_app(settings: LoyaltySettings) -> FastAPI:

@@ -70,6 +70,10 @@ class Shop:
         body = {"document": uuid.uuid4().hex, "channel": "web", "lines": [LINE], "occurred_at": self.moment()}
         return str(self.made("loyalty", f"/v1/members/{member}/transactions", body)["id"])
 
+    def invoice(self, customer: str) -> None:
+        owed = {"document": uuid.uuid4().hex, "amount": {"amount": 900, "currency": "EUR"}, "due_at": "2026-01-01T00:00:00Z"}
+        self.made("loyalty", "/v1/invoices", {"customer_id": customer} | owed | {"occurred_at": self.moment()})
+
     def hook(self) -> None:
         told = {"url": "http://127.0.0.1:9/", "types": ["privacy.redacted"]}
         self.hooks.append(self.made("reporting", "/v1/webhooks", told)["id"])
@@ -160,6 +164,7 @@ def _of_loyalty(shop: Shop) -> dict[str, Listing]:
         "listMembers": Listing("loyalty", f"/v1/members?customer_id={customer}", lambda: shop.member(customer)),
         "listEntitlements": Listing("loyalty", f"/v1/entitlements?customer_id={customer}", lambda: shop.made("loyalty", "/v1/entitlements", right)),
         "listWallets": Listing("loyalty", f"/v1/wallets?customer_id={customer}", lambda: shop.member(customer), "programme"),
+        "listInvoices": Listing("loyalty", f"/v1/invoices?customer_id={customer}", lambda: shop.invoice(customer)),
         "listTransactions": Listing("loyalty", f"/v1/members/{member}/transactions", lambda: shop.purchase(member)),
         "listPointsEntries": Listing("loyalty", f"/v1/members/{member}/points/entries", lambda: shop.purchase(member), "event_id"),
     }

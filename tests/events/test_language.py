@@ -18,6 +18,7 @@ from crm_events.language.contacts import (
     RelationshipEvent,
 )
 from crm_events.language.entitlement import EntitlementEvent
+from crm_events.language.invoice import InvoiceEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.matching import MatchEvent
 from crm_events.language.outreach import OutreachEvent
@@ -47,6 +48,7 @@ STREAMS: dict[str, Any] = {
     "member": MemberEvent,
     "transaction": TransactionEvent,
     "entitlement": EntitlementEvent,
+    "invoice": InvoiceEvent,
     "cost_rate": CostRateEvent,
     "target": TargetEvent,
 }

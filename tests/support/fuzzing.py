@@ -32,6 +32,8 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
     right = _made(stack, "loyalty", "/v1/entitlements", {"customer_id": contact, "kind": "warranty", "scope": "چای‌ساز"})
     asked = _made(stack, "contacts", f"/v1/contacts/{contact}/surveys", {"survey": "autumn", "channel": "web"})
     pair = _made(stack, "contacts", "/v1/matches", {"contact_id": contact, "other_id": other})
+    owed = {"document": uuid.uuid4().hex, "amount": {"amount": 900, "currency": "EUR"}, "due_at": "2199-01-01T00:00:00Z"}
+    invoice = _made(stack, "loyalty", "/v1/invoices", {"customer_id": contact} | owed)
     return {
         "contact_id": contact,
         "customer_id": contact,
@@ -42,6 +44,7 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
         "member_id": member,
         "transaction_id": transaction,
         "entitlement_id": right,
+        "invoice_id": invoice,
         "recovery_id": offer,
         "match_id": pair,
         "survey_id": asked,

@@ -10,12 +10,14 @@ ALI, HIS = "0199b0c4-5a10-7c3e-9d21-6f0a4be1c0a1", "0199b0c4-5a10-7c3e-9d21-6f0a
 MEMBER = "0199b0c4-5a10-7c3e-9d21-6f0a4be1aa01"
 SALE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ab01"
 RIGHT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ac01"
+INVOICE, BILLED = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ad01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1ad02"
 CLUB, LEAF = "tea-club", "tea-club-leaf"
 _WINDOW = {"kind": "rolling", "months": 120}
 
 step: Any = partial(Step, "loyalty")
 _HER, _HIS = {"member_id": MEMBER}, {"member_id": HIS}
 _HELD = _HER | {"redemption_id": "{reserveRedemption.aCup.id}"}
+_OWED = {"invoice_id": INVOICE}
 _OTHER = _HER | {"redemption_id": "{reserveRedemption.another.id}"}
 
 LOYALTY: list[Step] = [
@@ -89,6 +91,28 @@ LOYALTY: list[Step] = [
     step("getEntitlement", "aRepair", "What she is entitled to", path={"entitlement_id": RIGHT}),
     step("listEntitlements", "hers", "All her rights, those that ended too", query={"customer_id": MARYAM}),
     step("revokeEntitlement", "soldOn", "Taken back", path={"entitlement_id": RIGHT}, body={"reason": "sold_on", "exception": "کتری را به همسایه فروخت"}),
+    step("issueInvoice", "theTea", "She is to pay for it", 201, body={
+        "id": INVOICE, "customer_id": MARYAM, "document": "F-1009", "amount": {"amount": 3300, "currency": "EUR"}, "due_at": "2090-01-01T00:00:00Z",
+        "transaction_id": SALE, "occurred_at": "2026-10-13T08:00:00Z",
+    }),
+    step("issueInvoice", "again", "A document's number is given once", 409, body={
+        "customer_id": MARYAM, "document": "F-1009", "amount": {"amount": 3300, "currency": "EUR"}, "due_at": "2090-01-01T00:00:00Z",
+    }),
+    step("setDueDate", "aWeekMore", "She asked for a week", path=_OWED, body={"due_at": "2090-01-08T00:00:00Z", "occurred_at": "2026-10-14T08:00:00Z"}),
+    step("recordPayment", "aPart", "A part comes in", path=_OWED, body={
+        "amount": {"amount": 1300, "currency": "EUR"}, "occurred_at": "2026-10-16T08:00:00Z",
+    }),
+    step("recordPayment", "tooMuch", "More than she owes", 409, path=_OWED, body={"amount": {"amount": 2001, "currency": "EUR"}}),
+    step("recordPayment", "theRest", "The rest", path=_OWED, body={
+        "amount": {"amount": 2000, "currency": "EUR"}, "occurred_at": "2026-10-21T08:00:00Z",
+    }),
+    step("getInvoice", "theTea", "What befell it, in order", path=_OWED),
+    step("issueInvoice", "theCups", "Another, which she never pays", 201, body={
+        "id": BILLED, "customer_id": MARYAM, "document": "F-1010", "amount": {"amount": 900, "currency": "EUR"}, "due_at": "2090-01-01T00:00:00Z",
+        "occurred_at": "2026-10-15T08:00:00Z",
+    }),
+    step("writeOffInvoice", "lost", "It is given up", path={"invoice_id": BILLED}, body={"reason": "insolvent", "occurred_at": "2026-10-22T08:00:00Z"}),
+    step("listInvoices", "paid", "Those she paid", query={"customer_id": MARYAM, "state": "paid"}),
     step("getMember", "nobody", "No member of this id", 404, path={"member_id": NOBODY}),
     step("runCommands", "oneLine", "A command as a line", body=(
         f'{{"operation":"adjustPoints","key":"adjust-1","path":{{"member_id":"{NOBODY}"}},"body":{{"points":5,"reason":"goodwill"}}}}\n'

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from crm_events.event import Event, personal_fields
 from crm_events.language.contacts import ContactEvent, InteractionEvent, RedactionEvent, RelationshipEvent
 from crm_events.language.entitlement import EntitlementEvent
+from crm_events.language.invoice import InvoiceEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.matching import MatchEvent
 from crm_events.language.outreach import OutreachEvent
@@ -60,7 +61,7 @@ class Kind:
 _OWNED: Mapping[str, tuple[Any, ...]] = {
     "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent, OpportunityEvent, SalesEffortEvent, MatchEvent, SurveyEvent),
     "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent),
-    "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent),
+    "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent, InvoiceEvent),
     "reporting": (CostRateEvent, TargetEvent),
 }
 _UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}  # (type, from version); none yet: every type is at version 1

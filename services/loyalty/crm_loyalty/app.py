@@ -14,10 +14,20 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.datastructures import State
 
-from crm_loyalty import entitlements_api, life_api, members_api, programmes_api, redemptions_api, transactions_api, wallets_api
+from crm_loyalty import (
+    entitlements_api,
+    invoices_api,
+    life_api,
+    members_api,
+    programmes_api,
+    redemptions_api,
+    transactions_api,
+    wallets_api,
+)
 from crm_loyalty.described import DESCRIBED
 from crm_loyalty.entitlement import ENTITLEMENTS
 from crm_loyalty.entitling import by_tier
+from crm_loyalty.invoice import INVOICES
 from crm_loyalty.member import MEMBERS
 from crm_loyalty.notices_api import router as notices
 from crm_loyalty.programme import PROGRAMMES
@@ -26,8 +36,20 @@ from crm_loyalty.settings import LoyaltySettings
 from crm_loyalty.simulations_api import router as simulations
 from crm_loyalty.transaction import TRANSACTIONS
 
-AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS)
-ROUTERS = tuple(each.router for each in (programmes_api, members_api, wallets_api, life_api, transactions_api, redemptions_api, entitlements_api))
+AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS, INVOICES)
+ROUTERS = tuple(
+    each.router
+    for each in (
+        programmes_api,
+        members_api,
+        wallets_api,
+        life_api,
+        transactions_api,
+        redemptions_api,
+        entitlements_api,
+        invoices_api,
+    )
+)
 
 # A card's hash would find an erased customer again; a document's number is no person's.
 _FORGET_CARDS = "delete from claims where scope = 'card' and holder in (select stream_id from streams where customer_id = $1 and type = 'member')"

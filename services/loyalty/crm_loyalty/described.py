@@ -10,6 +10,7 @@ DESCRIBED = Described(
         "transactions": "Purchases and what they earned, and goods that came back.",
         "redemptions": "Points held, spent, and given back.",
         "entitlements": "What customers are entitled to beyond what everybody gets, by hand or by their tier.",
+        "invoices": "What customers are asked to pay, what came in, and what is late or was given up.",
         "commands": "Many commands in one request.",
     },
     package="crm_loyalty",

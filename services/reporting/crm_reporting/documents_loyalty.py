@@ -17,6 +17,7 @@ def _lot(one: Mapping[str, Any], other: Mapping[str, Any]) -> Document:
     return merged
 
 
+_OF_A_MEMBER = ("member", "points", "redemption", "tier")  # what the types of a member's own events begin with
 _MEMBER = fields(
     enrolled=earliest,
     tier=latest,
@@ -46,12 +47,10 @@ def _said(entry: Entry) -> Document:
         case "return.recorded":
             paid = sum(line["paid_price"] * line["quantity"] for line in entry.payload["lines"])
             return {"returns": {"count": 1, "paid": {entry.payload["currency"]: paid}}}
-        case "discount.granted":  # the lines of the sale say it
-            return {}
-        case "entitlement.granted" | "entitlement.revoked":  # of no member's stream
-            return {}
-        case _:
+        case _ if entry.type.partition(".")[0] in _OF_A_MEMBER:
             return {"members": {entry.stream_id: _member_said(entry)}}
+        case _:  # of another stream: rights, invoices; a discount, which the lines of the sale say
+            return {}
 
 
 def _sale(entry: Entry) -> Document:

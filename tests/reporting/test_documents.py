@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from crm_events.language.contacts import ContactDetailsChanged, ContactMerged, ContactRegistered, ContactUnmerged
 from crm_events.language.loyalty import PointsEarned, RuleUsed
-from crm_events.language.tickets import TicketMessageAdded, TicketOpened
+from crm_events.language.tickets import TicketMessageAdded, TicketOpened, TicketSplit
 from crm_reporting.documents import apply, decode, digest, encode, merged_into
 from crm_reporting.documents_contacts import edge
 from crm_reporting.entry import Entry
@@ -119,6 +119,16 @@ def test_a_message_waits_until_a_later_public_answer() -> None:
         ("agent", "public", 6),
     ]
     assert [waiting(*one) for one in said] == [1, 1, 1, 2, 1, 0]
+
+
+def test_a_message_that_became_a_ticket_of_its_own_waits_there() -> None:
+    for order in (1, -1):
+        teller, ticket, asked = Teller(), uuid.uuid4(), uuid.uuid4()
+        opened = TicketOpened(kind="question", channel="web", priority="low", subject="s1.s", text="s1.t", author_kind="agent")
+        message = TicketMessageAdded(message_id=asked, channel="web", text="s1.t", author_kind="customer", visibility="public")
+        for event in [opened, *[message, TicketSplit(other_id=uuid.uuid4(), message_ids=(asked,))][::order]]:
+            teller.tell(event, ANN, stream=ticket, at=START)
+        assert fold(*entries(teller.told))["tickets"][str(ticket)]["unanswered"] == {}
 
 
 def test_points_that_are_all_gone_leave_nothing_in_the_document() -> None:

@@ -80,6 +80,8 @@ def test_the_opening_of_a_ticket_is_a_step_and_its_first_message() -> None:
     assert (found["ticket_step"]["step"], found["ticket_step"]["kind"]) == ("opened", "complaint")
     assert (found["message"]["message_id"], found["message"]["visibility"]) == (str(ticket), "public")
     assert "s1.s" not in str(found)
+    split = event.model_copy(update={"split_from": uuid.uuid4()})
+    assert [table for table, _ in rows(split, stream=ticket)] == ["ticket_step"], "it was said, and counted, on the other ticket"
 
 
 def test_one_rating_makes_a_row_a_scale() -> None:

@@ -12,7 +12,7 @@ from crm_events.deciding import At, Fact
 from crm_events.event import Event
 from crm_events.language.sla import CalendarDefined, Holiday, SlaConditions, SlaPolicyDefined
 from crm_events.refusals import Rejected
-from crm_tickets import joining, rating, rules
+from crm_tickets import joining, rating, rules, splitting
 from crm_tickets.clock import latest
 from crm_tickets.desk import advance
 from crm_tickets.promises import Promises
@@ -118,6 +118,22 @@ class Story:
     def merge(self, at: str | datetime, into: "Story") -> list[Event]:
         told = {"ticket_id": TICKET, "into_id": SURVIVOR, "promises": self.promises}
         return self.tell(at, lambda ticket, **more: joining.merge(ticket, into.ticket, **more)[0], **told)
+
+    def split(self, at: str | datetime, *message_ids: UUID, **fields: Any) -> "Story":
+        """The ticket that these messages, which waited, are from now on."""
+        said = [fact for fact in self.events if getattr(fact.event, "message_id", None) in message_ids and fact.event.type == "ticket.message_added"]
+        messages = [splitting.Said(fact.event.message_id, fact.occurred_at, fact.event.channel, fact.event.text) for fact in said]
+        other, opened = Story(self.promises), list[Any]()
+
+        def rule(ticket: Ticket, **told: Any) -> Any:
+            leaving, arriving = splitting.split(ticket, other.ticket, messages=messages, **told)
+            opened.extend(arriving)
+            return leaving
+
+        wanted = splitting.Wanted(SURVIVOR, "s", **fields)
+        self.tell(at, rule, ticket_id=TICKET, wanted=wanted, promises=self.promises)
+        other._take(opened, berlin(at) if isinstance(at, str) else at)
+        return other
 
     def clock(self, metric: str) -> Any:
         return next(clock for clock in latest(self.ticket.clocks) if clock.metric == metric)

@@ -11,6 +11,8 @@ FIRST = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b101"
 MADE_GOOD = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b201"
 SORRY = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b202"
 TWICE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b002"
+APART = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b003"
+BESIDES = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b103"
 HOURS, PROMISE, ABOUT = "tehran-office", "tea-delivery", "tea-delivery-late"
 
 step: Any = partial(Step, "tickets")
@@ -74,6 +76,13 @@ TICKETS: list[Step] = [
     step("addMessage", "again", "An answer again", 201, path=_IT, body={
         "author": _AGENT, "channel": "phone", "text": "رسید؟", "occurred_at": "2026-10-11T06:10:00Z",
     }),
+    step("addMessage", "somethingElse", "She asks something else besides", 201, path=_IT, body={
+        "id": BESIDES, "author": {"kind": "customer"}, "channel": "phone", "text": "رسید. فاکتور رسمی هم می‌فرستید؟", "occurred_at": "2026-10-11T06:20:00Z",
+    }),
+    step("splitTicket", "anInvoice", "That is a ticket of its own", 201, path=_IT, body={
+        "id": APART, "message_ids": [BESIDES], "subject": "فاکتور رسمی", "kind": "request", "category": "invoices", "occurred_at": "2026-10-11T06:30:00Z",
+    }),
+    step("splitTicket", "onceMore", "It is already", 409, path=_IT, body={"message_ids": [BESIDES], "subject": "فاکتور رسمی"}),
     step("resolveTicket", "arrived", "It has come", path=_IT, body={
         "resolution": "رسید", "agent_id": "agent-7", "root_cause": "delivery_late", "occurred_at": "2026-10-11T07:00:00Z",
     }),

@@ -33,6 +33,7 @@ _TICKET = fields(
     verdicts=each(revised),
     replied=latest,
     unanswered=each(latest),
+    taken=each(latest),
 )
 
 
@@ -41,6 +42,8 @@ def _ticket(one: Mapping[str, Any], other: Mapping[str, Any]) -> Document:
     if merged.get("unanswered") and "replied" in merged:
         replied = merged["replied"][:2]
         merged["unanswered"] = {message: asked for message, asked in merged["unanswered"].items() if asked[:2] > replied}
+    if merged.get("unanswered") and merged.get("taken"):
+        merged["unanswered"] = {message: asked for message, asked in merged["unanswered"].items() if message not in merged["taken"]}
     return merged
 
 
@@ -93,6 +96,8 @@ def _said(entry: Entry) -> Document:
             return {"status": [*at, "closed"], "closed": at}
         case "ticket.reopened":
             return {"status": [*at, "open"], "reopened": 1}
+        case "ticket.split":
+            return {"taken": dict.fromkeys(told["message_ids"], at)}  # these wait for an answer on another ticket
         case "ticket.csat_given":
             return {"csat": [told["revision"], entry.position, told["score"]]}
         case "ticket.effort_given":

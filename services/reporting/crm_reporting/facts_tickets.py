@@ -84,7 +84,7 @@ def said(entry: Entry) -> Iterator[tuple[str, Mapping[str, Any]]]:
         step, previous = _STEPS[entry.type]
         yield "ticket_step", {**told, "ticket_id": ticket, "step": step, "previous": told.get(previous) if previous else None}
     match entry.type:
-        case "ticket.opened":
+        case "ticket.opened" if told.get("split_from") is None:  # else it was said, and counted, on the other ticket
             yield "message", {**told, "ticket_id": ticket, "message_id": ticket, "visibility": "public"}
         case "ticket.message_added":
             yield "message", {**told, "ticket_id": ticket}

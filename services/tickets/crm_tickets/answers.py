@@ -83,7 +83,7 @@ class EscalationAnswer(Resource):
 
 
 class LinkAnswer(Resource):
-    """Another ticket that belongs to this one; `kind` `merged`: it went on in this one."""
+    """Another ticket that belongs to this one; `kind` `merged`: it went on in this one; `split`: it was made of this one; `split_from`: the reverse."""
 
     ticket_id: UUID
     kind: str
@@ -214,7 +214,10 @@ def ticket_answer(part: Loaded[Ticket], promises: Promises, now: datetime) -> Ti
             root_cause=cause.root_cause, upheld=cause.upheld, department=cause.department, occurred_at=cause.at
         ) if (cause := ticket.root_cause) else None,
         recoveries=[recovery_answer(part, each.recovery_id) for each in ticket.recoveries],
-        merged_into=standing.merged_into, links=[LinkAnswer(ticket_id=each.other_id, kind=each.kind) for each in ticket.links],
+        merged_into=standing.merged_into, links=[
+            *(LinkAnswer(ticket_id=each.other_id, kind=each.kind) for each in ticket.links),
+            *(LinkAnswer(ticket_id=each.other_id, kind="split") for each in ticket.splits),
+        ],
         escalations=[
             EscalationAnswer(level=each.level, to=each.to, cause=each.cause, metric=each.metric, occurred_at=each.at) for each in ticket.escalations
         ],

@@ -148,6 +148,19 @@ class NewLink(Told):
     kind: Code
 
 
+class NewSplit(Told):
+    """A ticket made of the customer's own messages that wait for an answer. What is not named is as on the ticket they were written to."""
+
+    id: UUID | None = None
+    message_ids: tuple[UUID, ...] = Field(min_length=1, max_length=20)
+    customer_id: UUID | None = None
+    subject: Subject
+    kind: TicketKind | None = None
+    priority: Priority | None = None
+    category: Code | None = None
+    product: Code | None = None
+
+
 class RootCauseBody(Told):
     """What lay behind a complaint. `upheld`: it was right; `department`: where it went wrong."""
 

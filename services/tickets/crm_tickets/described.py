@@ -8,7 +8,7 @@ DESCRIBED = Described(
         "tickets": "Opening, reading and listing tickets, with their clocks.",
         "messages": "What was said on a ticket.",
         "handling": "Whose a ticket is, how urgent, whom it waits for; resolving, closing, reopening, rating.",
-        "joining": "Merging tickets about the same thing, and linking those that belong together.",
+        "joining": "Merging tickets about the same thing, splitting one about several, and linking those that belong together.",
         "recoveries": "What lay behind a complaint, and how it was made good.",
         "satisfaction": "Asking customers how content they were, by a link that needs no account.",
         "promises": "Policies that say how soon customers are answered, and the hours in which time counts.",

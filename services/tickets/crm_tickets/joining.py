@@ -13,7 +13,8 @@ from crm_tickets.telling import consequences
 from crm_tickets.ticket import Ticket, evolved
 
 LINKS = 100  # tickets that may belong to one: its state is read and written at each step
-MERGED = "merged"
+MERGED, SPLIT, SPLIT_FROM = "merged", "split", "split_from"
+OURS = {MERGED: "Merge", SPLIT: "Split", SPLIT_FROM: "Split"}  # kinds of link that are made by an operation of their own
 
 
 def merge(ticket: Ticket, into: Ticket, *, ticket_id: UUID, into_id: UUID, at: datetime, promises: Promises) -> tuple[Events, Events]:

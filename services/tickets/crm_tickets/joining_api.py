@@ -40,8 +40,8 @@ async def merge_tickets(ticket_id: UUID, body: Merger, call: Write) -> Answer:
 @router.post("/v1/tickets/{ticket_id}/links", **command(TicketAnswer))
 async def link_tickets(ticket_id: UUID, body: NewLink, call: Write) -> Answer:
     """Another ticket belongs to this one. Neither is changed otherwise."""
-    if body.kind == joining.MERGED:
-        raise Invalid("/kind", "reserved", "Merge the other ticket into this one; then the link is there.")
+    if body.kind in joining.OURS:
+        raise Invalid("/kind", "reserved", f"{joining.OURS[body.kind]} the ticket; then the link is there.")
     await found(call, ticket_id)
     await _other(call, body.other_id, "/other_id")
     done = await call.store.handle(

@@ -43,14 +43,14 @@ STEPS = 300  # changes a ticket may see, messages not counted: its state is read
 def open_ticket(
     ticket: Ticket, *, ticket_id: UUID, kind: TicketKind, channel: Channel, priority: Priority, category: str | None, product: str | None, subject: str,
     text: str, author_kind: AuthorKind, author_id: str | None, requested_from: datetime | None, requested_to: datetime | None, at: datetime,
-    promises: Promises,
+    promises: Promises, split_from: UUID | None = None,
 ) -> Events:  # fmt: skip
-    """The first message, the promise that applies, and its clocks."""
+    """The first message, the promise that applies, and its clocks. `split_from`: the ticket on which it was said already."""
     if ticket.opening is not None:
         raise AlreadyExists("There is a ticket of this id already. Leave `id` out, or read the ticket.", ticket_id)
     opened = TicketOpened(
         kind=kind, channel=channel, priority=priority, category=category, product=product, subject=subject, text=text, author_kind=author_kind,
-        author_id=author_id, requested_from=requested_from, requested_to=requested_to,
+        author_id=author_id, requested_from=requested_from, requested_to=requested_to, split_from=split_from,
     )  # fmt: skip
     terms = promises.applying(before(evolved(Ticket(), [opened], at), promises, at).subject(), at)
     applied = [_applied(terms, "opened")] if terms.policy else []

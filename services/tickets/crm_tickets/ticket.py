@@ -40,6 +40,7 @@ from crm_events.language.tickets import (
     TicketRemeasured,
     TicketReopened,
     TicketResolved,
+    TicketSplit,
     TicketStatusChanged,
 )
 
@@ -61,7 +62,7 @@ from crm_tickets.steps import (
     Waiting,
     standing_after,
 )
-from crm_tickets.told import Ask, Attempt, Effort, Escalation, FirstResponse, Link, Opening, Rating, Recovery, RootCause, figures, rated
+from crm_tickets.told import Ask, Attempt, Effort, Escalation, FirstResponse, Link, Opening, Rating, Recovery, RootCause, Split, figures, rated
 
 BY_MESSAGE = ("next_reply", "update")  # metrics with a clock for each message
 MESSAGES = 80  # message steps kept; older ones are dropped once answered; a question as late as that is recorded, its wait judged no more
@@ -82,6 +83,7 @@ class Ticket:
     root_cause: RootCause | None = None
     recoveries: tuple[Recovery, ...] = ()
     links: tuple[Link, ...] = ()
+    splits: tuple[Split, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     asks: tuple[Ask, ...] = ()
     answered: tuple[tuple[int, datetime], ...] = ()  # the ask and the moment of each first answer by a link
@@ -140,6 +142,8 @@ def evolve(ticket: Ticket, fact: Fact[TicketEvent]) -> Ticket:
             return with_step(ticket, Merged(at, event.into))
         case TicketLinked():
             return replace(ticket, links=(*ticket.links, Link(event.other_id, event.kind)))
+        case TicketSplit():
+            return _without(ticket, event)
         case TicketEscalated():
             told = Escalation(at, event.level, event.to, event.cause, event.metric, event.instance)
             return replace(ticket, escalations=tuple(sorted((*ticket.escalations, told), key=lambda each: each.at)))
@@ -231,6 +235,14 @@ def _with_message(ticket: Ticket, event: TicketMessageAdded, at: datetime) -> Ti
         return ticket  # a colleague's note and a machine's words answer nothing and ask nothing
     step: Step = Answered(at, event.message_id, event.author_id, event.channel) if ours else Asked(at, event.message_id)
     return _bounded(with_step(ticket, step))
+
+
+def _without(ticket: Ticket, event: TicketSplit) -> Ticket:
+    """As if these had not been asked here. What one of them reopened stays so, for it was told; but nobody waits."""
+    gone = {step.at for step in ticket.steps if isinstance(step, Asked) and step.message_id in event.message_ids}
+    kept = (step for step in ticket.steps if not (isinstance(step, Asked) and step.message_id in event.message_ids))
+    steps = tuple(replace(step, asked=False) if isinstance(step, Reopened) and step.at in gone else step for step in kept)
+    return replace(ticket, steps=steps, splits=(*ticket.splits, Split(event.other_id, event.message_ids)))
 
 
 def _bounded(ticket: Ticket) -> Ticket:

@@ -48,6 +48,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """What these messages ask is another ticket's."""
+
+    other_id: UUID
+    message_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """What was told of one resolution: `figures` are the six measures in seconds and the agent's replies, in the event's order."""
 

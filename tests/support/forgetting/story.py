@@ -82,6 +82,9 @@ class Story:
         ticket = {"ticket_id": self.tell("tickets", "POST", "openTicket", "/v1/tickets", body)["id"]}
         said = {"author": {"kind": "agent", "id": "agent-7"}, "visibility": "public", "channel": "web", "text": text("answer")}
         self.tell("tickets", "POST", "addMessage", "/v1/tickets/{ticket_id}/messages", said, **ticket)
+        besides = {"author": {"kind": "customer"}, "visibility": "public", "channel": "web", "text": text("besides")}
+        asked = self.tell("tickets", "POST", "addMessage", "/v1/tickets/{ticket_id}/messages", besides, **ticket)["id"]
+        self.tell("tickets", "POST", "splitTicket", "/v1/tickets/{ticket_id}/splits", {"message_ids": [asked], "subject": text("apart")}, **ticket)
         self.tell("tickets", "PUT", "setPriority", "/v1/tickets/{ticket_id}/priority", {"priority": "high", "reason": text("priority")}, **ticket)
         self.tell("tickets", "PUT", "setTicketStatus", "/v1/tickets/{ticket_id}/status", {"status": "on_hold", "reason": text("status")}, **ticket)
         done = {"resolution": text("resolution"), "agent_id": "agent-7"}

@@ -29,7 +29,10 @@ Score7: TypeAlias = Annotated[int, Field(ge=1, le=7)]
 
 
 class TicketOpened(Event):
-    """A customer asks something of us (or we of ourselves). The first message is in `text`; its id is the ticket's."""
+    """A customer asks something of us (or we of ourselves). The first message is in `text`; its id is the ticket's.
+
+    `split_from`: the ticket on which it was said already: the message is no second one.
+    """
 
     type = "ticket.opened"
     kind: TicketKind
@@ -44,6 +47,7 @@ class TicketOpened(Event):
     requested_from: Maybe[Instant] = None
     requested_to: Maybe[Instant] = None
     cause_event_id: Maybe[UUID] = None
+    split_from: Maybe[UUID] = None
 
 
 class TicketMessageAdded(Event):
@@ -168,6 +172,15 @@ class TicketMerged(Event):
     into: UUID
 
 
+class TicketSplit(Event):
+    """What these messages ask is a ticket of its own, perhaps of another customer: nobody waits for an answer to them here any more."""
+
+    type = "ticket.split"
+    other_id: UUID
+    other_customer_id: Maybe[UUID] = None
+    message_ids: tuple[UUID, ...]
+
+
 class TicketReopened(Event):
     """The ticket was not done after all; `count` reopenings so far."""
 
@@ -229,6 +242,7 @@ TicketEvent: TypeAlias = (
     | TicketLinked
     | TicketMerged
     | TicketCsatAsked
+    | TicketSplit
     | TicketCsatGiven
     | TicketEffortGiven
     | ComplaintRootCauseSet

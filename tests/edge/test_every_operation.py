@@ -159,7 +159,9 @@ def test_every_operation_names_its_scopes_and_lets_in_nobody_without_one(door: D
 @pytest.mark.parametrize("service", ["contacts", "tickets", "loyalty"])
 def test_a_line_of_many_commands_needs_what_its_operation_needs(door: Door, service: str) -> None:
     commands = [
-        each for each in door.operations(service) if each.method != "get" and each.id != "runCommands" and not each.path.endswith(("/lookup", "/check", "/previews"))
+        each
+        for each in door.operations(service)
+        if each.method != "get" and each.id != "runCommands" and not each.path.endswith(("/lookup", "/check", "/previews"))
     ]
     parts = [{name: str(uuid.uuid4()) for name in _names(each.path)} for each in commands]
     lines = [{"operation": each.id, "key": uuid.uuid4().hex, "path": path, "body": {}} for each, path in zip(commands, parts, strict=True)]

@@ -152,6 +152,10 @@ def _of_tickets(shop: Shop) -> dict[str, Listing]:
             lambda: shop.made("tickets", f"/v1/tickets/{ticket}/messages", said | {"occurred_at": shop.moment()}),
         ),
         "listSlaPolicies": Listing("tickets", "/v1/sla-policies", lambda: shop.made("tickets", f"/v1/sla-policies/{shop.name()}", promise, "PUT"), "name"),
+        "listProcedures": Listing(
+            "tickets", "/v1/procedures", lambda: shop.made("tickets", f"/v1/procedures/{shop.name()}", {"steps": ["opened", "closed"]}, "PUT"), "name"
+        ),
+        "listMacros": Listing("tickets", "/v1/macros", lambda: shop.made("tickets", f"/v1/macros/{shop.name()}", {"steps": [{"do": "close"}]}, "PUT"), "name"),
         "listCalendars": Listing("tickets", "/v1/calendars", lambda: shop.made("tickets", f"/v1/calendars/{shop.name()}", hours, "PUT"), "name"),
     }
 

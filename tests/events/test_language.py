@@ -22,6 +22,7 @@ from crm_events.language.invoice import InvoiceEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.matching import MatchEvent
 from crm_events.language.outreach import OutreachEvent
+from crm_events.language.procedure import MacroEvent, ProcedureEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
 from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
@@ -44,6 +45,8 @@ STREAMS: dict[str, Any] = {
     "ticket": TicketEvent,
     "sla_policy": SlaPolicyEvent,
     "calendar": CalendarEvent,
+    "procedure": ProcedureEvent,
+    "macro": MacroEvent,
     "programme": ProgrammeEvent,
     "member": MemberEvent,
     "transaction": TransactionEvent,

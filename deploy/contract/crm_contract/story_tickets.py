@@ -102,6 +102,24 @@ TICKETS: list[Step] = [
     step("getRecovery", "moneyBack", "How it stands", path=_RECOVERY),
     step("offerRecovery", "apology", "And an apology", 201, path=_IT, body={"id": SORRY, "kind": "apology", "occurred_at": "2026-10-11T08:32:00Z"}),
     step("declineRecovery", "noNeed", "She does not want it", path=_IT | {"recovery_id": SORRY}, body={"occurred_at": "2026-10-11T08:33:00Z"}),
+    step("defineProcedure", "lateTea", "How a late delivery is handled", path={"name": ABOUT}, body={
+        "when": {"kinds": ["complaint"], "categories": [ABOUT]}, "valid_from": "2026-01-01T00:00:00Z",
+        "steps": ["opened", "assigned", "first_response", "root_cause_set", "resolved", "closed"],
+    }),
+    step("getProcedure", "lateTea", "The newest version", path={"name": ABOUT}),
+    step("listProcedures", "all", "Every procedure", query={"limit": 200}, among=True),
+    step("defineMacro", "invoice", "An invoice is sent with one click", path={"name": "send-invoice"}, body={
+        "valid_from": "2026-01-01T00:00:00Z",
+        "steps": [{"do": "assign", "group": "accounts"}, {"do": "reply"}, {"do": "resolve", "root_cause": "invoice_missing"}],
+    }),
+    step("defineMacro", "twice", "Nothing is done twice", 422, path={"name": "send-invoice"}, body={"steps": [{"do": "close"}, {"do": "close"}]}),
+    step("getMacro", "invoice", "The newest version", path={"name": "send-invoice"}),
+    step("listMacros", "all", "Every macro", query={"limit": 200}, among=True),
+    step("applyMacro", "sent", "Assigned, answered and resolved at once", path={"ticket_id": APART}, body={
+        "macro": "send-invoice", "channel": "email", "reply": "فاکتور رسمی پیوست است.", "resolution": "فاکتور فرستاده شد",
+        "occurred_at": "2026-10-11T08:35:00Z",
+    }),
+    step("applyMacro", "unknown", "There is no such macro", 422, path={"ticket_id": APART}, body={"macro": "nothing"}),
     step("openTicket", "onceMore", "She asked twice", 201, body={
         "id": TWICE, "customer_id": MARYAM, "kind": "question", "channel": "phone", "subject": "چای من کجاست؟", "text": "سفارش شنبه را می‌پرسم.",
         "priority": "normal", "occurred_at": "2026-10-11T08:40:00Z",

@@ -18,6 +18,7 @@ from crm_events.language.invoice import InvoiceEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.matching import MatchEvent
 from crm_events.language.outreach import OutreachEvent
+from crm_events.language.procedure import MacroEvent, ProcedureEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
 from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
@@ -60,7 +61,7 @@ class Kind:
 
 _OWNED: Mapping[str, tuple[Any, ...]] = {
     "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent, OpportunityEvent, SalesEffortEvent, MatchEvent, SurveyEvent),
-    "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent),
+    "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent, ProcedureEvent, MacroEvent),
     "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent, InvoiceEvent),
     "reporting": (CostRateEvent, TargetEvent),
 }

@@ -74,6 +74,8 @@ _STEPS = {
     "ticket.remeasured": ("resolved", None),
     "ticket.closed": ("closed", None),
     "ticket.reopened": ("reopened", None),
+    "ticket.escalated": ("escalated", None),
+    "macro.applied": ("macro_applied", None),
 }
 
 

@@ -11,16 +11,42 @@ from crm_events.topics import SOURCES
 from fastapi import FastAPI
 from starlette.datastructures import State
 
-from crm_tickets import asking_api, handling_api, joining_api, judging_api, messages_api, promises_api, recoveries_api, splitting_api, tickets_api
+from crm_tickets import (
+    asking_api,
+    handling_api,
+    joining_api,
+    judging_api,
+    messages_api,
+    procedures_api,
+    promises_api,
+    recoveries_api,
+    splitting_api,
+    tickets_api,
+)
 from crm_tickets.described import DESCRIBED
 from crm_tickets.desk import Desk
 from crm_tickets.entitled import by_right
 from crm_tickets.on_breach import by_rule
 from crm_tickets.policy import CALENDARS, POLICIES
+from crm_tickets.procedures import MACROS, PROCEDURES
 from crm_tickets.settings import TicketsSettings
 
-ROUTERS = tuple(each.router for each in (asking_api, tickets_api, messages_api, handling_api, joining_api, splitting_api, judging_api, recoveries_api, promises_api))
-AGGREGATES = (Desk().tickets, POLICIES, CALENDARS)  # for folding rows, which needs no promises
+ROUTERS = tuple(
+    each.router
+    for each in (
+        asking_api,
+        tickets_api,
+        messages_api,
+        handling_api,
+        joining_api,
+        splitting_api,
+        judging_api,
+        recoveries_api,
+        promises_api,
+        procedures_api,
+    )
+)
+AGGREGATES = (Desk().tickets, POLICIES, CALENDARS, PROCEDURES, MACROS)  # for folding rows, which needs no promises
 
 
 def tickets_app(settings: TicketsSettings) -> FastAPI:
@@ -31,7 +57,7 @@ def tickets_app(settings: TicketsSettings) -> FastAPI:
         title="Tickets: what customers ask and complain of, and whether they were answered in time",
         settings=settings,
         described=DESCRIBED,
-        aggregates=(desk.tickets, POLICIES, CALENDARS),
+        aggregates=(desk.tickets, POLICIES, CALENDARS, PROCEDURES, MACROS),
         routers=ROUTERS,
         cluster=_members,
         prepare=desk.refresh,

@@ -12,6 +12,7 @@ DESCRIBED = Described(
         "recoveries": "What lay behind a complaint, and how it was made good.",
         "satisfaction": "Asking customers how content they were, by a link that needs no account.",
         "promises": "Policies that say how soon customers are answered, and the hours in which time counts.",
+        "procedures": "How tickets are handled by the book: procedures, and macros that do several things with one click.",
         "commands": "Many commands in one request.",
     },
     package="crm_tickets",

@@ -87,7 +87,7 @@ async def escalate_ticket(ticket_id: UUID, body: NewEscalation, call: Write) -> 
 async def resolve_ticket(ticket_id: UUID, body: Resolution, call: Write) -> Answer:
     """Done. A customer who waits is answered first."""
     await not_forgotten(call, ticket_id=ticket_id)
-    desk, agent = call.state.desk, body.agent_id or _agent(call)
+    desk, agent = call.state.desk, body.agent_id or agent_of(call)
     promises = await desk.current(call.store)
     done = await call.store.handle(
         desk.tickets,
@@ -145,6 +145,7 @@ async def rate_ticket(ticket_id: UUID, body: Satisfaction, call: WriteOwn) -> An
     return await written(call, done)
 
 
-def _agent(call: Call) -> str | None:
+def agent_of(call: Call) -> str | None:
+    """The agent who calls; None where a service does."""
     kind, _, name = call.actor.partition(":")
     return name if kind == "agent" else None

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from crm_events.deciding import Aggregate, Fact
+from crm_events.language.procedure import MacroDefined, ProcedureDefined
 from crm_events.language.sla import CalendarDefined, SlaPolicyDefined
 
-V = TypeVar("V", SlaPolicyDefined, CalendarDefined)
+V = TypeVar("V", SlaPolicyDefined, CalendarDefined, ProcedureDefined, MacroDefined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +59,17 @@ def in_force(versions: Sequence[V], at: datetime) -> V | None:
 def define_policy(policy: Policy, *, valid_from: datetime | None, now: datetime, **content: Any) -> list[SlaPolicyDefined]:
     """The next version, in force from `valid_from` (default now); nothing if the newest version says the same."""
     number = len(policy.versions) + 1
-    return _next(policy.versions, SlaPolicyDefined(version=number, valid_from=valid_from or now, **content), valid_from)
+    return next_version(policy.versions, SlaPolicyDefined(version=number, valid_from=valid_from or now, **content), valid_from)
 
 
 def define_calendar(hours: Hours, *, valid_from: datetime | None, now: datetime, **content: Any) -> list[CalendarDefined]:
     """The next version, in force from `valid_from` (default now); nothing if the newest version says the same."""
     number = len(hours.versions) + 1
-    return _next(hours.versions, CalendarDefined(version=number, valid_from=valid_from or now, **content), valid_from)
+    return next_version(hours.versions, CalendarDefined(version=number, valid_from=valid_from or now, **content), valid_from)
 
 
-def _next(versions: Sequence[V], wanted: V, valid_from: datetime | None) -> list[V]:
+def next_version(versions: Sequence[V], wanted: V, valid_from: datetime | None) -> list[V]:
+    """What is wanted, unless the newest version says the same."""
     if versions:
         told = versions[-1]
         same = wanted.model_copy(update={"version": told.version, "valid_from": told.valid_from if valid_from is None else valid_from})

@@ -11,6 +11,7 @@ from uuid import UUID
 from crm_events.business_time import ms
 from crm_events.deciding import At, Fact, Happened
 from crm_events.language.escalation import TicketEscalated
+from crm_events.language.procedure import MacroApplied
 from crm_events.language.recovery import ComplaintRootCauseSet, RecoveryAccepted, RecoveryCompleted, RecoveryDeclined, RecoveryOffered
 from crm_events.language.sla import (
     SlaClockBreached,
@@ -142,6 +143,8 @@ def evolve(ticket: Ticket, fact: Fact[TicketEvent]) -> Ticket:
             return with_step(ticket, Merged(at, event.into))
         case TicketLinked():
             return replace(ticket, links=(*ticket.links, Link(event.other_id, event.kind)))
+        case MacroApplied():
+            return ticket  # what its steps changed is told beside it
         case TicketSplit():
             return _without(ticket, event)
         case TicketEscalated():

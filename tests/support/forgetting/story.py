@@ -87,6 +87,11 @@ class Story:
         self.tell("tickets", "POST", "splitTicket", "/v1/tickets/{ticket_id}/splits", {"message_ids": [asked], "subject": text("apart")}, **ticket)
         self.tell("tickets", "PUT", "setPriority", "/v1/tickets/{ticket_id}/priority", {"priority": "high", "reason": text("priority")}, **ticket)
         self.tell("tickets", "PUT", "setTicketStatus", "/v1/tickets/{ticket_id}/status", {"status": "on_hold", "reason": text("status")}, **ticket)
+        macro = f"m{uuid.uuid4().hex[:10]}"
+        ok(self.client.send("tickets", "PUT", f"/v1/macros/{macro}", {"steps": [{"do": "note"}, {"do": "reply"}, {"do": "resolve"}]}))
+        words = {"note": text("macro note"), "reply": text("macro reply"), "resolution": text("macro resolution")}
+        self.tell("tickets", "POST", "applyMacro", "/v1/tickets/{ticket_id}/macros", {"macro": macro} | words, **ticket)
+        self.tell("tickets", "POST", "reopenTicket", "/v1/tickets/{ticket_id}/reopening", {"reason": text("macro reopening")}, **ticket)
         done = {"resolution": text("resolution"), "agent_id": "agent-7"}
         self.tell("tickets", "POST", "resolveTicket", "/v1/tickets/{ticket_id}/resolution", done, **ticket)
         self.tell("tickets", "POST", "reopenTicket", "/v1/tickets/{ticket_id}/reopening", {"reason": text("reopening")}, **ticket)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from crm_events.event import Code, Event, Instant, PersonalText
 from crm_events.language.escalation import TicketEscalated
+from crm_events.language.procedure import MacroApplied
 from crm_events.language.recovery import ComplaintRootCauseSet, RecoveryAccepted, RecoveryCompleted, RecoveryDeclined, RecoveryOffered
 from crm_events.language.sla import (
     SlaClockBreached,
@@ -243,6 +244,7 @@ TicketEvent: TypeAlias = (
     | TicketMerged
     | TicketCsatAsked
     | TicketSplit
+    | MacroApplied
     | TicketCsatGiven
     | TicketEffortGiven
     | ComplaintRootCauseSet

@@ -133,7 +133,7 @@ def test_every_event_belongs_to_exactly_one_stream_and_is_registered() -> None:
 
 def test_only_things_about_no_customer_are_keyed_by_their_stream() -> None:
     assert {kind.type for kind in REGISTRY.values() if kind.keyed_by_stream} == {
-        "sla_policy.defined", "calendar.defined", "programme.published", "cost_rate.set", "target.set"
+        "sla_policy.defined", "calendar.defined", "procedure.defined", "macro.defined", "programme.published", "cost_rate.set", "target.set"
     }  # fmt: skip
 
 

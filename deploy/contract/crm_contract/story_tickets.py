@@ -24,7 +24,7 @@ TICKETS: list[Step] = [
     step("defineCalendar", "office", "Open from Saturday to Wednesday, with a lunch break", path={"name": HOURS}, body={
         "time_zone": "Asia/Tehran", "valid_from": "2026-01-01T00:00:00Z",
         "week": {day: [["09:00", "12:30"], ["13:30", "17:00"]] for day in ("sat", "sun", "mon", "tue", "wed")},
-        "holidays": [{"date": "2026-03-21", "name": "نوروز"}],
+        "holidays": [{"date": "2026-03-21", "name": "نوروز"}, {"jalali": "1405-11-22", "name": "۲۲ بهمن"}],
     }),
     step("getCalendar", "office", "The newest version", path={"name": HOURS}),
     step("listCalendars", "all", "Every calendar", query={"limit": 200}, among=True),

@@ -1,7 +1,7 @@
 """What may a client say? Absent: not told; `null`: cleared, where that means anything."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal, Self, TypeAlias
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -15,6 +15,9 @@ from crm_events.language.tickets import AuthorKind, Score5, Score7, Visibility
 from crm_events.language.words import Channel, Day, TimeOfDay
 from pydantic import AfterValidator, AwareDatetime, Field, field_validator, model_validator
 
+from crm_tickets.jalali import iso
+
+CivilDay: TypeAlias = date  # under another name, for a field is called `date`
 _ZONES = available_timezones()
 YEARS = 10 * 366 * 24 * 60  # minutes a target may have at most
 
@@ -251,12 +254,31 @@ class PolicyBody(Body):
         return targets
 
 
+class HolidayBody(Body):
+    """A day without business hours, by either calendar: `date` as 2026-03-21 or `jalali` as 1405-01-01. It is kept, and shown, by the first."""
+
+    date: CivilDay | None = None
+    jalali: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None = None
+    name: Code
+
+    @model_validator(mode="after")
+    def _one_day(self) -> Self:
+        if (self.date is None) == (self.jalali is None):
+            raise ValueError("Name the day once: by date or by jalali.")
+        self.day()
+        return self
+
+    def day(self) -> Holiday:
+        """As it is kept."""
+        return Holiday(date=iso(self.jalali) if self.jalali is not None else self.date, name=self.name)
+
+
 class CalendarBody(Body):
     """Business hours: per weekday any number of periods that do not overlap, by the wall clock of the zone."""
 
     time_zone: Annotated[str, Field(max_length=64), AfterValidator(_a_zone)]
     week: dict[Day, tuple[tuple[TimeOfDay, TimeOfDay], ...]]
-    holidays: tuple[Holiday, ...] = Field(default=(), max_length=2000)
+    holidays: tuple[HolidayBody, ...] = Field(default=(), max_length=2000)
     valid_from: Moment | None = None
 
     @field_validator("week")

@@ -56,7 +56,7 @@ async def list_sla_policies(call: ReadPromises, page: Paging) -> Answer:
 @router.put("/v1/calendars/{name}", **command(CalendarAnswer))
 async def define_calendar(name: Name, body: CalendarBody, call: Admin) -> Answer:
     """The next version of business hours; the same again changes nothing. Clocks that run keep the version they were started with."""
-    content = body.model_dump(exclude={"valid_from", "holidays"}) | {"holidays": body.holidays}
+    content = body.model_dump(exclude={"valid_from", "holidays"}) | {"holidays": tuple(each.day() for each in body.holidays)}
     done = await call.store.handle(
         CALENDARS,
         calendar_id(name),

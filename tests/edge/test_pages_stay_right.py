@@ -74,6 +74,20 @@ class Shop:
         owed = {"document": uuid.uuid4().hex, "amount": {"amount": 900, "currency": "EUR"}, "due_at": "2026-01-01T00:00:00Z"}
         self.made("loyalty", "/v1/invoices", {"customer_id": customer} | owed | {"occurred_at": self.moment()})
 
+    def offer(self) -> str:
+        body = {"name": self.name(), "channel": "sms", "starts_at": "2001-01-01T00:00:00Z", "ends_at": "2199-01-01T00:00:00Z"}
+        return str(self.made("loyalty", "/v1/offers", body)["id"])
+
+    def aim(self, offer: str, customer: str) -> None:
+        self.made("loyalty", f"/v1/offers/{offer}/targets", {"customer_id": customer})
+
+    def reward(self, customer: str) -> None:
+        self.made("loyalty", "/v1/rewards", {"customer_id": customer, "kind": "cup", "cost": {"amount": 250, "currency": "EUR"}})
+
+    def price(self) -> None:
+        change = {"from_price": 900, "to_price": 950, "currency": "EUR", "effective_from": "2002-01-01T00:00:00Z"}
+        self.made("loyalty", "/v1/prices", {"sku": self.name()} | change)
+
     def hook(self) -> None:
         told = {"url": "http://127.0.0.1:9/", "types": ["privacy.redacted"]}
         self.hooks.append(self.made("reporting", "/v1/webhooks", told)["id"])
@@ -161,7 +175,7 @@ def _of_tickets(shop: Shop) -> dict[str, Listing]:
 
 
 def _of_loyalty(shop: Shop) -> dict[str, Listing]:
-    customer = shop.person()
+    customer, offer = shop.person(), shop.offer()
     member = shop.member(customer)
     right = {"customer_id": customer, "kind": "warranty", "scope": "kettle"}
     return {
@@ -169,6 +183,11 @@ def _of_loyalty(shop: Shop) -> dict[str, Listing]:
         "listEntitlements": Listing("loyalty", f"/v1/entitlements?customer_id={customer}", lambda: shop.made("loyalty", "/v1/entitlements", right)),
         "listWallets": Listing("loyalty", f"/v1/wallets?customer_id={customer}", lambda: shop.member(customer), "programme"),
         "listInvoices": Listing("loyalty", f"/v1/invoices?customer_id={customer}", lambda: shop.invoice(customer)),
+        "listOffers": Listing("loyalty", "/v1/offers", shop.offer),
+        "listOfferTargets": Listing("loyalty", f"/v1/offers/{offer}/targets", lambda: shop.aim(offer, shop.person())),
+        "listOffersTo": Listing("loyalty", f"/v1/offer-targets?customer_id={customer}", lambda: shop.aim(shop.offer(), customer)),
+        "listRewards": Listing("loyalty", f"/v1/rewards?customer_id={customer}", lambda: shop.reward(customer)),
+        "listPrices": Listing("loyalty", "/v1/prices", shop.price),
         "listTransactions": Listing("loyalty", f"/v1/members/{member}/transactions", lambda: shop.purchase(member)),
         "listPointsEntries": Listing("loyalty", f"/v1/members/{member}/points/entries", lambda: shop.purchase(member), "event_id"),
     }

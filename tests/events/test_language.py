@@ -21,10 +21,13 @@ from crm_events.language.entitlement import EntitlementEvent
 from crm_events.language.invoice import InvoiceEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.matching import MatchEvent
+from crm_events.language.offer import OfferEvent, OfferTargetEvent
 from crm_events.language.outreach import OutreachEvent
+from crm_events.language.price import PriceEvent
 from crm_events.language.procedure import MacroEvent, ProcedureEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
+from crm_events.language.reward import RewardEvent
 from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
 from crm_events.language.sla import CalendarEvent, SlaPolicyEvent
 from crm_events.language.surveys import SurveyEvent
@@ -52,6 +55,10 @@ STREAMS: dict[str, Any] = {
     "transaction": TransactionEvent,
     "entitlement": EntitlementEvent,
     "invoice": InvoiceEvent,
+    "offer": OfferEvent,
+    "offer_target": OfferTargetEvent,
+    "reward": RewardEvent,
+    "price_list": PriceEvent,
     "cost_rate": CostRateEvent,
     "target": TargetEvent,
 }
@@ -133,7 +140,8 @@ def test_every_event_belongs_to_exactly_one_stream_and_is_registered() -> None:
 
 def test_only_things_about_no_customer_are_keyed_by_their_stream() -> None:
     assert {kind.type for kind in REGISTRY.values() if kind.keyed_by_stream} == {
-        "sla_policy.defined", "calendar.defined", "procedure.defined", "macro.defined", "programme.published", "cost_rate.set", "target.set"
+        "sla_policy.defined", "calendar.defined", "procedure.defined", "macro.defined", "programme.published", "cost_rate.set", "target.set",
+        "offer.created", "price_change.announced",
     }  # fmt: skip
 
 

@@ -34,6 +34,12 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
     pair = _made(stack, "contacts", "/v1/matches", {"contact_id": contact, "other_id": other})
     owed = {"document": uuid.uuid4().hex, "amount": {"amount": 900, "currency": "EUR"}, "due_at": "2199-01-01T00:00:00Z"}
     invoice = _made(stack, "loyalty", "/v1/invoices", {"customer_id": contact} | owed)
+    told = {"name": "بهار", "channel": "sms", "starts_at": "2001-01-01T00:00:00Z", "ends_at": "2199-01-01T00:00:00Z", "control_percent": 0}
+    spring = _made(stack, "loyalty", "/v1/offers", told)
+    aimed = _made(stack, "loyalty", f"/v1/offers/{spring}/targets", {"customer_id": contact})
+    present = _made(stack, "loyalty", "/v1/rewards", {"customer_id": contact, "kind": "قاشق", "cost": {"amount": 90, "currency": "EUR"}})
+    dearer = {"sku": uuid.uuid4().hex, "from_price": 900, "to_price": 950, "currency": "EUR", "effective_from": "2027-01-01T00:00:00Z"}
+    price = _made(stack, "loyalty", "/v1/prices", dearer)
     return {
         "contact_id": contact,
         "customer_id": contact,
@@ -44,6 +50,10 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
         "member_id": member,
         "transaction_id": transaction,
         "entitlement_id": right,
+        "reward_id": present,
+        "price_id": price,
+        "offer_id": spring,
+        "target_id": aimed,
         "invoice_id": invoice,
         "recovery_id": offer,
         "match_id": pair,

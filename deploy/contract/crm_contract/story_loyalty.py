@@ -11,6 +11,8 @@ MEMBER = "0199b0c4-5a10-7c3e-9d21-6f0a4be1aa01"
 SALE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ab01"
 RIGHT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ac01"
 INVOICE, BILLED = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ad01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1ad02"
+OFFER, POT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ae01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1ae02"
+REWARD, PRESENT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1af01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1af02"
 CLUB, LEAF = "tea-club", "tea-club-leaf"
 _WINDOW = {"kind": "rolling", "months": 120}
 
@@ -18,6 +20,8 @@ step: Any = partial(Step, "loyalty")
 _HER, _HIS = {"member_id": MEMBER}, {"member_id": HIS}
 _HELD = _HER | {"redemption_id": "{reserveRedemption.aCup.id}"}
 _OWED = {"invoice_id": INVOICE}
+_NOT_TAKEN = {"offer_id": POT, "target_id": "{targetOffer.again.id}"}
+_AIMED = {"offer_id": OFFER, "target_id": "{targetOffer.her.id}"}
 _OTHER = _HER | {"redemption_id": "{reserveRedemption.another.id}"}
 
 LOYALTY: list[Step] = [
@@ -113,6 +117,57 @@ LOYALTY: list[Step] = [
     }),
     step("writeOffInvoice", "lost", "It is given up", path={"invoice_id": BILLED}, body={"reason": "insolvent", "occurred_at": "2026-10-22T08:00:00Z"}),
     step("listInvoices", "paid", "Those she paid", query={"customer_id": MARYAM, "state": "paid"}),
+    step("createOffer", "forThePot", "A pot for who drinks green tea", 201, body={
+        "id": OFFER, "name": "قوری بهاره", "channel": "sms", "eligibility": {"programme": CLUB, "segments": ["green-tea"]}, "needs": ["teapot"],
+        "starts_at": "2026-10-01T00:00:00Z", "ends_at": "2090-01-01T00:00:00Z", "cost": {"amount": 250, "currency": "EUR"}, "control_percent": 0,
+        "occurred_at": "2026-09-30T08:00:00Z",
+    }),
+    step("createOffer", "noTime", "It ends before it begins", 422, body={
+        "name": "n", "channel": "sms", "starts_at": "2026-10-02T00:00:00Z", "ends_at": "2026-10-01T00:00:00Z",
+    }),
+    step("getOffer", "forThePot", "What is offered", path={"offer_id": OFFER}),
+    step("listOffers", "all", "All offers"),
+    step("targetOffer", "notForHer", "Nobody of this segment", 409, path={"offer_id": OFFER}, body={"customer_id": MARYAM, "segment": "coffee"}),
+    step("targetOffer", "her", "It is meant for her", 201, path={"offer_id": OFFER}, body={
+        "customer_id": MARYAM, "segment": "green-tea", "need": "teapot", "occurred_at": "2026-10-13T09:00:00Z",
+    }),
+    step("acceptOffer", "notSeen", "She has not seen it", 409, path=_AIMED, body={}),
+    step("presentOffer", "her", "She sees it", path=_AIMED, body={"occurred_at": "2026-10-13T10:00:00Z"}),
+    step("acceptOffer", "her", "She takes it", path=_AIMED, body={"transaction_id": SALE, "occurred_at": "2026-10-13T11:00:00Z"}),
+    step("createOffer", "anotherPot", "Another offer", 201, body={
+        "id": POT, "name": "قوری پاییزه", "channel": "sms", "starts_at": "2026-10-01T00:00:00Z", "ends_at": "2090-01-01T00:00:00Z", "control_percent": 0,
+        "occurred_at": "2026-09-30T08:00:00Z",
+    }),
+    step("targetOffer", "again", "Meant for her, too", 201, path={"offer_id": POT}, body={"customer_id": MARYAM, "occurred_at": "2026-10-13T09:00:00Z"}),
+    step("presentOffer", "again", "She sees it", path=_NOT_TAKEN, body={"occurred_at": "2026-10-13T10:00:00Z"}),
+    step("declineOffer", "again", "One pot is enough", path=_NOT_TAKEN, body={"reason": "has_one", "occurred_at": "2026-10-13T11:00:00Z"}),
+    step("getOfferTarget", "her", "What became of it", path=_AIMED),
+    step("listOfferTargets", "all", "Whom it is meant for", path={"offer_id": OFFER}),
+    step("listOffersTo", "hers", "What is offered to her", query={"customer_id": MARYAM}),
+    step("issueReward", "thePot", "The pot that was offered", 201, body={
+        "id": REWARD, "customer_id": MARYAM, "kind": "قوری", "offer_id": OFFER, "cost": {"amount": 250, "currency": "EUR"}, "valid_to": "2090-01-01T00:00:00Z",
+        "occurred_at": "2026-10-13T12:00:00Z",
+    }),
+    step("issueReward", "again", "One offer, one pot", 409, body={
+        "customer_id": MARYAM, "kind": "قوری", "offer_id": OFFER, "cost": {"amount": 250, "currency": "EUR"}, "occurred_at": "2026-10-13T12:00:00Z",
+    }),
+    step("useReward", "thePot", "She takes it home", path={"reward_id": REWARD}, body={"occurred_at": "2026-10-14T12:00:00Z"}),
+    step("useReward", "twice", "Once", 409, path={"reward_id": REWARD}, body={}),
+    step("issueReward", "aSpoon", "A present", 201, body={
+        "id": PRESENT, "customer_id": MARYAM, "kind": "قاشق", "cost": {"amount": 90, "currency": "EUR"}, "occurred_at": "2026-10-13T12:00:00Z",
+    }),
+    step("cancelReward", "aSpoon", "Taken back", path={"reward_id": PRESENT}, body={"reason": "out_of_stock", "occurred_at": "2026-10-14T12:00:00Z"}),
+    step("getReward", "thePot", "What became of it", path={"reward_id": REWARD}),
+    step("listRewards", "hers", "All her rewards", query={"customer_id": MARYAM}),
+    step("announcePriceChange", "greenTea", "Green tea becomes dearer", 201, body={
+        "sku": "GT-100", "from_price": 1500, "to_price": 1600, "currency": "EUR", "effective_from": "2090-01-01T00:00:00Z",
+        "occurred_at": "2026-10-14T08:00:00Z",
+    }),
+    step("announcePriceChange", "notFromThere", "It costs something else by then", 409, body={
+        "sku": "GT-100", "from_price": 1500, "to_price": 1700, "currency": "EUR", "effective_from": "2091-01-01T00:00:00Z",
+    }),
+    step("getPrices", "greenTea", "What it will cost", path={"price_id": "{announcePriceChange.greenTea.id}"}),
+    step("listPrices", "all", "All goods of which a change was announced"),
     step("getMember", "nobody", "No member of this id", 404, path={"member_id": NOBODY}),
     step("runCommands", "oneLine", "A command as a line", body=(
         f'{{"operation":"adjustPoints","key":"adjust-1","path":{{"member_id":"{NOBODY}"}},"body":{{"points":5,"reason":"goodwill"}}}}\n'

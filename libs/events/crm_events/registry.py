@@ -17,10 +17,13 @@ from crm_events.language.entitlement import EntitlementEvent
 from crm_events.language.invoice import InvoiceEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.matching import MatchEvent
+from crm_events.language.offer import OfferEvent, OfferTargetEvent
 from crm_events.language.outreach import OutreachEvent
+from crm_events.language.price import PriceEvent
 from crm_events.language.procedure import MacroEvent, ProcedureEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
+from crm_events.language.reward import RewardEvent
 from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
 from crm_events.language.sla import CalendarEvent, SlaPolicyEvent
 from crm_events.language.surveys import SurveyEvent
@@ -62,7 +65,7 @@ class Kind:
 _OWNED: Mapping[str, tuple[Any, ...]] = {
     "contacts": (ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent, OpportunityEvent, SalesEffortEvent, MatchEvent, SurveyEvent),
     "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent, ProcedureEvent, MacroEvent),
-    "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent, InvoiceEvent),
+    "loyalty": (MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent, InvoiceEvent, OfferEvent, OfferTargetEvent, RewardEvent, PriceEvent),
     "reporting": (CostRateEvent, TargetEvent),
 }
 _UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}  # (type, from version); none yet: every type is at version 1

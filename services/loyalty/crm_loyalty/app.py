@@ -19,8 +19,11 @@ from crm_loyalty import (
     invoices_api,
     life_api,
     members_api,
+    offers_api,
+    prices_api,
     programmes_api,
     redemptions_api,
+    rewards_api,
     transactions_api,
     wallets_api,
 )
@@ -30,13 +33,17 @@ from crm_loyalty.entitling import by_tier
 from crm_loyalty.invoice import INVOICES
 from crm_loyalty.member import MEMBERS
 from crm_loyalty.notices_api import router as notices
+from crm_loyalty.offer import OFFERS
+from crm_loyalty.offer_target import OFFER_TARGETS
+from crm_loyalty.prices import PRICES
 from crm_loyalty.programme import PROGRAMMES
 from crm_loyalty.recoveries import COMPLETED, Payer, owe
+from crm_loyalty.reward import REWARDS
 from crm_loyalty.settings import LoyaltySettings
 from crm_loyalty.simulations_api import router as simulations
 from crm_loyalty.transaction import TRANSACTIONS
 
-AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS, INVOICES)
+AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS, INVOICES, OFFERS, OFFER_TARGETS, REWARDS, PRICES)
 ROUTERS = tuple(
     each.router
     for each in (
@@ -48,6 +55,9 @@ ROUTERS = tuple(
         redemptions_api,
         entitlements_api,
         invoices_api,
+        offers_api,
+        rewards_api,
+        prices_api,
     )
 )
 

@@ -146,7 +146,7 @@ async def test_nothing_of_a_forgotten_customer_is_left_but_her_figures(backbone:
     assert client.send("reporting", "GET", f"/v1/customers/{told.story.twin}").status_code == 410
 
 
-async def test_backups_from_before_the_erasure_bring_nothing_back(backbone: Stack, told: Told) -> None:
+async def test_t36_backups_from_before_the_erasure_bring_nothing_back(backbone: Stack, told: Told) -> None:
     """The vault's, the stores' and the read model's, all at once: the erasure is in the topic, and is done again."""
     client, customers = told.story.client, [told.story.customer, told.story.twin]
     ask = client.post("contacts", "/v1/privacy/erasures", {"customer_id": told.story.customer})  # the same one, if it is erased already

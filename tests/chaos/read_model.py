@@ -5,6 +5,7 @@ import time
 from contextlib import AsyncExitStack
 
 import asyncpg
+import httpx2
 from crm_events.topics import FEED, SOURCES
 from crm_local.parts import PARTS
 from crm_reporting import builds
@@ -108,7 +109,10 @@ async def metrics_are_sane(ground: Ground) -> None:
 
 
 async def _strange(ground: Ground, name: str) -> list[str]:
-    answer = await ground.load.http.get(f"{ground.around.addresses.url(name)}/metrics")
+    try:
+        answer = await ground.load.http.get(f"{ground.around.addresses.url(name)}/metrics")
+    except httpx2.RemoteProtocolError:  # a kept connection to the process that was there before
+        answer = await ground.load.http.get(f"{ground.around.addresses.url(name)}/metrics")
     if not answer.is_success:
         raise Broken("I15", f"{name}: /metrics answers {answer.status_code}")
     samples = (sample for family in text_string_to_metric_families(answer.text) for sample in family.samples)

@@ -4,6 +4,7 @@ import itertools
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,13 @@ class Shop:
     def place(self) -> int:
         """Before or behind all others, in turn."""
         number = next(self._counting)
-        return 50 + (number + 1) // 2 * (1 if number % 2 else -1)
+        return 700 + (number + 1) // 2 * (1 if number % 2 else -1)
 
     def moment(self) -> str:
-        return f"2001-02-03T{self.place() // 60:02}:{self.place() % 60:02}:00Z"
+        return (datetime(2001, 2, 3, tzinfo=UTC) + timedelta(minutes=self.place())).isoformat()
 
     def name(self) -> str:
-        return f"{self.mark}-{self.place():03}"
+        return f"{self.mark}-{self.place():04}"
 
     def person(self, **fields: Any) -> str:
         return str(self.made("contacts", "/v1/contacts", {"kind": "person", "name": f"{self.mark} {uuid.uuid4().hex}"} | fields)["id"])

@@ -30,7 +30,7 @@ WRITERS = SERVICES[:3]
 DATABASES = [service.database for service in (*SERVICES, VAULT)]
 FREE = {"uuid", "date-time", "date"}  # formats of JSON Schema that hold no text
 WORDS = {"language", "time_zone", "currency", "multiplier", "from", "to"}  # of a closed list or a fixed form each
-OF_NOBODY = {("defineCalendar", "/holidays/name")}  # texts about no customer
+OF_NOBODY = {("defineCalendar", "/holidays/name"), ("defineCalendar", "/holidays/jalali")}  # texts about no customer
 _FACTS = """
 select table_name::text as name from information_schema.columns
 where table_schema = $1 and column_name = 'recorded_at' and table_name not in ('document', 'purchase')

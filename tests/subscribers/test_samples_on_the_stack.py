@@ -223,7 +223,7 @@ async def test_the_feed_is_as_its_schema_says_and_the_schema_is_where_the_feed_s
     await reader.until(lambda lines: any(customer in line for line in lines))
     await reader.end()
     told = [json.loads(line) for line in reader.lines]
-    (schema,) = {each["schema"] for each in told if each["schema"]}
+    (schema,) = {each["schema"] for each in told if each["key"] == customer and each["schema"]}
     validator = Draft202012Validator(httpx2.get(schema).raise_for_status().json(), format_checker=Draft202012Validator.FORMAT_CHECKER)
     assert [error.message for each in told if each["value"] for error in validator.iter_errors(each["value"])] == []
     mine = next(each["value"] for each in told if each["key"] == customer)

@@ -30,11 +30,14 @@ from crm_local.stack import Stack
 from marked import EMAIL, MARKS, NAME, PHONE, TEXT, WORD, found_in, marked
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-NAMED = ("tehran-office", "tea-delivery", "tea-delivery-late", "A-1009", "CLUB-20031")
+NAMED = ("tehran-office", "tea-delivery", "tea-delivery-late", "A-1009", "F-1009", "F-1010", "GT-100", "CLUB-20031")
 TOPICS = (*SOURCES.values(), "crm.customers.v1")
 # Words of no person: chosen from a list, a thing's name, or a code by which figures are grouped.
-_REASONED = ("adjustPoints", "startRebuild", "recordReturn", "cancelRedemption")
-SPARED = {"publishProgramme": {"name"}, "defineCalendar": {"name"}} | {operation: {"reason"} for operation in _REASONED}
+_REASONED = (
+    "adjustPoints", "startRebuild", "recordReturn", "cancelRedemption", "redactEvent", "recordOutreachResult", "loseOpportunity", "suspendMember",
+    "resumeMember", "closeMember", "blockPoints", "unblockPoints", "overrideTier", "revokeEntitlement", "writeOffInvoice", "declineOffer", "cancelReward",
+)  # fmt: skip
+SPARED = {"publishProgramme": {"name"}, "defineCalendar": {"name"}, "createOffer": {"name"}} | {operation: {"reason"} for operation in _REASONED}
 EVERYWHERE = f"{WORD} {NAME} 0{PHONE} {EMAIL}@leak.example"
 SHAPED = f"0{PHONE}"  # what passes for an id, an address or a header
 

@@ -126,7 +126,7 @@ LOYALTY: list[Step] = [
         "name": "n", "channel": "sms", "starts_at": "2026-10-02T00:00:00Z", "ends_at": "2026-10-01T00:00:00Z",
     }),
     step("getOffer", "forThePot", "What is offered", path={"offer_id": OFFER}),
-    step("listOffers", "all", "All offers"),
+    step("listOffers", "all", "All offers", query={"limit": 200}, among=True),
     step("targetOffer", "notForHer", "Nobody of this segment", 409, path={"offer_id": OFFER}, body={"customer_id": MARYAM, "segment": "coffee"}),
     step("targetOffer", "her", "It is meant for her", 201, path={"offer_id": OFFER}, body={
         "customer_id": MARYAM, "segment": "green-tea", "need": "teapot", "occurred_at": "2026-10-13T09:00:00Z",
@@ -167,7 +167,7 @@ LOYALTY: list[Step] = [
         "sku": "GT-100", "from_price": 1500, "to_price": 1700, "currency": "EUR", "effective_from": "2091-01-01T00:00:00Z",
     }),
     step("getPrices", "greenTea", "What it will cost", path={"price_id": "{announcePriceChange.greenTea.id}"}),
-    step("listPrices", "all", "All goods of which a change was announced"),
+    step("listPrices", "all", "All goods of which a change was announced", query={"limit": 200}, among=True),
     step("getMember", "nobody", "No member of this id", 404, path={"member_id": NOBODY}),
     step("runCommands", "oneLine", "A command as a line", body=(
         f'{{"operation":"adjustPoints","key":"adjust-1","path":{{"member_id":"{NOBODY}"}},"body":{{"points":5,"reason":"goodwill"}}}}\n'

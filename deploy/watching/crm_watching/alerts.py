@@ -55,9 +55,9 @@ LATE = (
         {"crm_webhook_oldest_waiting_seconds": "0+120x90"}, {"crm_webhook_oldest_waiting_seconds": "0+30x90"}, at="80m",
     ),
     Alert(
-        "HubReached", "late", "ticket", "sum by (limit) (increase(crm_identity_hubs_total[1h])) > 0", "1m",
-        "Linking contacts stopped at the limit of a {{ $labels.limit }}.",
-        {'crm_identity_hubs_total{limit="value"}': "0x5 1x25"}, {'crm_identity_hubs_total{limit="value"}': "3x30"}, {"limit": "value"},
+        "HubReached", "late", "ticket", "sum by (type) (increase(crm_identity_hubs_total[1h])) > 0", "1m",
+        "Linking contacts stopped at the limit of a {{ $labels.type }}.",
+        {'crm_identity_hubs_total{type="value"}': "0x5 1x25"}, {'crm_identity_hubs_total{type="value"}': "3x30"}, {"type": "value"},
     ),
     Alert(
         "ErasureLate", "late", "ticket", "max(crm_erasure_oldest_seconds) > 600", "5m", "A customer who asked to be forgotten is not.",

@@ -15,7 +15,7 @@ def _matching() -> Row:
     return Row("Who is one customer", (
         graph("Contacts joined, and pairs put before somebody", "none", ("sum by (outcome) (increase(crm_matches_total[1h]))", "{{outcome}} within the hour"),
               width=12),
-        graph("Limits of linking reached", "none", ("sum by (limit) (increase(crm_identity_hubs_total[1h]))", "{{limit}} within the hour"), wrong_from=1,
+        graph("Limits of linking reached", "none", ("sum by (type) (increase(crm_identity_hubs_total[1h]))", "{{type}} within the hour"), wrong_from=1,
               width=12),
     ))  # fmt: skip
 

@@ -34,6 +34,8 @@ def of_values(error: ValidationError, body: Any) -> list[dict[str, str]]:
 def _one(error: Any, body: Any) -> dict[str, str]:
     kind, place = str(error["type"]), error["loc"]
     detail = _QUIET.get(kind) or str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if kind == "union_tag_invalid":  # it quotes the tag that was sent
+        detail = f"{error['ctx']['discriminator']} should be one of {error['ctx']['expected_tags']}."
     if place and place[0] == "body":
         return {"pointer": _pointer(place[1:], body, missing=kind == "missing"), "code": kind, "detail": detail}
     return {"parameter": str(place[1]) if len(place) > 1 else "", "code": kind, "detail": detail}

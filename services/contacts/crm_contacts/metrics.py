@@ -15,7 +15,7 @@ _finding = Section("Finding who is one customer", ("contacts",))
 
 HUBS = _finding.counter(
     "crm_identity_hubs_total",
-    ["limit"],
+    ["type"],
     "Where linking contacts stopped at a limit: `value`: more than 20 contacts have one device or account; `customer`: more than 20 customers hung together.",
     off="See the runbook HubReached: something is entered as customers' own that is not.",
 )

@@ -14,7 +14,6 @@ from crm_events.language.procedure import MacroStep, ProcedureWhen
 from crm_events.refusals import Invalid, NotFound
 from crm_events.store.loading import Loaded
 from fastapi import APIRouter, Path
-from pydantic import Field
 from uuid_utils.compat import uuid7
 
 from crm_tickets import macro, procedures
@@ -73,7 +72,7 @@ class MacroAnswer(Resource):
 
     name: str
     version: int
-    steps: list[MacroStepAnswer] = Field(examples=[[{"do": "reply"}]])
+    steps: list[MacroStepAnswer]
     valid_from: Instant
     recorded_at: Instant | None
 

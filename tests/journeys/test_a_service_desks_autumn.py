@@ -63,7 +63,7 @@ def test_sixty_steps_end_in_the_view_a_person_computed_by_hand(desk: Desk) -> No
     calendar = {"time_zone": "Asia/Tehran", "week": week, "holidays": holidays, "valid_from": "2026-03-20T20:30:00Z"}
     desk.step("ساعت کار: شنبه تا چهارشنبه، پنج‌شنبه تا ظهر", "tickets", "PUT", f"/v1/calendars/{hours}", calendar)
     targets = {"first_reply": 60, "resolution": 480}
-    policy = {"rank": 1, "when": {"categories": [mark]}, "targets": targets, "calendar": hours, "pauses": {"resolution": ["pending"]}}
+    policy = {"rank": 0, "when": {"categories": [mark]}, "targets": targets, "calendar": hours, "pauses": {"resolution": ["pending"]}}
     policy |= {"valid_from": "2026-03-20T20:30:00Z"}
     desk.step("پیمان خدمت: پاسخ در یک ساعت، حل در هشت ساعت کاری", "tickets", "PUT", f"/v1/sla-policies/{promise}", policy)
     base = {"id": "base", "when": {}, "basis": "line", "points_per": {"points": 1, "amount": 10_000}, "multiplier": "1", "rounding": "floor", "stop": False}

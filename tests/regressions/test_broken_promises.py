@@ -24,7 +24,7 @@ def test_t27_a_breach_assigns_and_escalates_by_rule_and_once(client: Client) -> 
     name = f"قول-{uuid.uuid4().hex[:8]}"
     client.put("tickets", f"/v1/calendars/{name}", {"time_zone": "Asia/Tehran", "week": ALWAYS, "holidays": []})
     done = {"level": 2, "to": "shift-lead", "agent_id": "agent-9", "group": "second-line", "priority": "urgent"}
-    policy = {"rank": 1, "when": {"categories": [name]}, "targets": {"first_reply": 0, "resolution": 600}, "calendar": name, "on_breach": {"first_reply": done}}
+    policy = {"rank": 0, "when": {"categories": [name]}, "targets": {"first_reply": 0, "resolution": 600}, "calendar": name, "on_breach": {"first_reply": done}}
     client.put("tickets", f"/v1/sla-policies/{name}", policy)
     asked = {"customer_id": str(uuid.uuid4()), "kind": "question", "channel": "web", "subject": "کسی هست؟", "text": "…", "priority": "low", "category": name}
     ticket = client.post("tickets", "/v1/tickets", asked).json()

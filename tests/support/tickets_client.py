@@ -48,7 +48,7 @@ class Desk:
         name = f"c{uuid.uuid4().hex[:10]}"
         ok(await self.put(f"/v1/calendars/{name}", CALENDAR))
         told = {
-            "rank": 1, "when": {"categories": [name]}, "targets": {"first_reply": 60, "resolution": 480}, "calendar": name,
+            "rank": 0, "when": {"categories": [name]}, "targets": {"first_reply": 60, "resolution": 480}, "calendar": name,
             "pauses": {"resolution": ["pending"]}, "valid_from": "2020-01-01T00:00:00Z",
         }  # fmt: skip
         ok(await self.put(f"/v1/sla-policies/{name}", told | fields))

@@ -8,15 +8,13 @@ from typing import Any
 
 from contacts_client import Api, ok, problem
 from crm_contacts import erasure
-from crm_contacts.eraser import Eraser
 from crm_contacts.streams import CONTACTS
 from crm_events.command import Command
 from crm_events.sealing import is_sealed, unseal
 from crm_events.store.store import EventStore
 from crm_events.store.verify import verify
 from crm_events.vault import Destroyed, Key
-
-AT_ONCE = timedelta(0)
+from forgetter import eraser_of
 
 
 async def customer(api: Api) -> tuple[str, str, dict[str, str], str]:
@@ -65,15 +63,15 @@ async def test_a_forgotten_customer_is_gone_in_every_contact_and_stays_so(api: A
     assert await api.found(name=name) == []
     assert await store.pool.fetchval("select count(*) from claims where holder = any($1::uuid[]) and scope <> 'merge'", [one, two]) == 0
 
-    eraser = Eraser(store, store.vault, settled=timedelta(hours=1))
+    eraser = eraser_of(store, settled=timedelta(hours=1))
     await eraser.tick()
     assert ok(await api.get(asked.headers["Location"]))["state"] == "destroying"
     assert [unseal(text, await store.vault.keys_for_reading(keys)) for text in texts] == [None] * len(texts), "no copy can be opened any more"
-    await Eraser(store, store.vault, settled=AT_ONCE).tick()
+    await eraser_of(store).tick()
     done = ok(await api.get(asked.headers["Location"]))
     assert done["state"] == "erased"
     assert done["erased_at"]
-    assert await Eraser(store, store.vault, settled=AT_ONCE).tick() == 0
+    assert await eraser_of(store).tick() == 0
     problem(await api.get(f"/v1/contacts/{one}"), 410, "gone")
     assert (await verify(store)).whole
 
@@ -86,12 +84,12 @@ async def test_erasure_asked_twice_is_one_erasure(api: Api, store: EventStore) -
     one, two, *_ = await customer(api)
     first = ok(await api.post("/v1/privacy/erasures", {"customer_id": one}), 201)
     assert ok(await api.post("/v1/privacy/erasures", {"customer_id": two}))["id"] == first["id"]
-    await Eraser(store, store.vault, settled=AT_ONCE).tick()
+    await eraser_of(store).tick()
     assert ok(await api.post("/v1/privacy/erasures", {"customer_id": one}))["state"] == "erased"
     rows = await store.pool.fetch(
         "select type, count(*) as n from events where customer_id = any($1::uuid[]) and type like 'privacy%' group by type", [one, two]
     )
-    assert {row["type"]: row["n"] for row in rows} == {"privacy.erasure_requested": 2, "privacy.erased": 2}
+    assert {row["type"]: row["n"] for row in rows} == {"privacy.erasure_requested": 2, "privacy.erased": 2, "privacy.acknowledged": 2}
     problem(await api.post("/v1/privacy/erasures", {"customer_id": str(uuid.uuid4())}), 404, "not-found")
     problem(await api.get(f"/v1/privacy/erasures/{uuid.uuid4()}"), 404, "not-found")
     problem(await api.by("contacts:write").post("/v1/privacy/erasures", {"customer_id": one}), 403, "forbidden")
@@ -109,7 +107,7 @@ async def test_a_worker_that_died_between_two_steps_is_taken_over(api: Api, stor
     one, two, *_ = await customer(api)
     request = ok(await api.post("/v1/privacy/erasures", {"customer_id": one}), 201)
     await store.vault.destroy([uuid.UUID(one), uuid.UUID(two)])  # died before it noted the destruction
-    await Eraser(store, store.vault, settled=timedelta(hours=1)).tick()
+    await eraser_of(store, settled=timedelta(hours=1)).tick()
     noted = await store.pool.fetch("select key_id from destroyed_key where customer_id = any($1::uuid[])", [one, two])
     assert len(noted) == 2
     command = Command(uuid.uuid5(uuid.UUID(request["id"]), one), b"erased", "timer")  # died after it confirmed one of two
@@ -117,7 +115,7 @@ async def test_a_worker_that_died_between_two_steps_is_taken_over(api: Api, stor
     await store.handle(
         CONTACTS, uuid.UUID(one), command, lambda contact, _: erasure.confirm_erasure(contact, request_id=uuid.UUID(request["id"]), key_ids=keys)
     )
-    await Eraser(store, store.vault, settled=AT_ONCE).tick()
+    await eraser_of(store).tick()
     assert ok(await api.get(f"/v1/privacy/erasures/{request['id']}"))["state"] == "erased"
 
 
@@ -127,7 +125,7 @@ async def test_a_vault_put_back_from_a_backup_forgets_again(api: Api, store: Eve
     keys = {uuid.UUID(text.split(".")[1]) for text in texts}
     backup = await store.vault._pool.fetch("select subject, wrapped from subject_key where key_id = any($1::uuid[])", list(keys))
     request = ok(await api.post("/v1/privacy/erasures", {"customer_id": one}), 201)
-    eraser = Eraser(store, store.vault, settled=AT_ONCE)
+    eraser = eraser_of(store)
     while ok(await api.get(f"/v1/privacy/erasures/{request['id']}"))["state"] != "erased":
         await eraser.tick()
     assert await eraser.again() == 0
@@ -164,7 +162,7 @@ async def test_a_vault_that_is_away_only_delays_an_erasure(api: Api, store: Even
     one, *_ = await customer(api)
     request = ok(await api.post("/v1/privacy/erasures", {"customer_id": one}), 201)
     away, stop = Away(store.vault), asyncio.Event()
-    work = asyncio.create_task(Eraser(store, away, settled=AT_ONCE).run(stop))
+    work = asyncio.create_task(eraser_of(store, away).run(stop))
     async with asyncio.timeout(20):
         await away.refused.wait()
         while ok(await api.get(f"/v1/privacy/erasures/{request['id']}"))["state"] != "erased":
@@ -175,7 +173,7 @@ async def test_a_vault_that_is_away_only_delays_an_erasure(api: Api, store: Even
 
 async def test_one_eraser_works_at_a_time_and_another_takes_over(store: EventStore) -> None:
     await store.pool.execute("delete from leases where name = 'eraser'")
-    first, second, third = (Eraser(store, store.vault) for _ in range(3))
+    first, second, third = (eraser_of(store) for _ in range(3))
     assert [await each._leads() for each in (first, second, third, first)] == [True, False, False, True]
     await store.pool.execute("update leases set until = '-infinity' where name = 'eraser'")  # the first one froze
     assert [await each._leads() for each in (second, first, third)] == [True, False, False]

@@ -1,13 +1,12 @@
 """Can one thing that should not have been written be made unreadable for good, and nothing else?"""
 
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from contacts_client import Api, ok, problem
-from crm_contacts.eraser import Eraser
 from crm_events.store.store import EventStore
 from crm_events.store.verify import verify
+from forgetter import eraser_of
 
 
 async def noted(api: Api, store: EventStore, customer: str, text: str) -> uuid.UUID:
@@ -56,7 +55,7 @@ async def test_a_vault_put_back_from_a_backup_hides_it_again(api: Api, store: Ev
     await store.vault._pool.execute("delete from redacted_event where event_id = $1", wrong)
     store.vault._reading._seen.clear()
     assert [text for text, *_ in await calls(api, customer)] == ["راز"], "as a backup brings it back"
-    await Eraser(store, store.vault, settled=timedelta(0)).redact_again()
+    await eraser_of(store).redact_again()
     assert [text for text, *_ in await calls(api, customer)] == [None]
 
 

@@ -63,7 +63,7 @@ def test_a_ticket_is_one_trace_from_the_request_to_who_watches_the_customer(clie
 
 
 def _opened(found: list[Told], name: str) -> Told:
-    """The first of its kind: an event read before a rebalance and after it is applied once, but processed twice."""
+    """The first of its kind: a collector that answers late is told the same span once more."""
     return min((one for one in found if one.name == name and one.attributes["crm.event_type"] == "ticket.opened"), key=lambda one: one.began)
 
 

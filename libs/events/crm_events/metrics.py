@@ -13,6 +13,7 @@ from crm_events.measuring import APIS, Section
 _leading = Section("Leaders", (*APIS, "composer", "webhooks"))
 _pools = Section("Pools of database connections", (*APIS, "composer", "webhooks"))
 _vault = Section("The vault of keys", (*APIS, "composer"))
+_obeying = Section("Obeying erasures", ("tickets", "loyalty", "reporting"))
 
 LEADER = _leading.gauge(
     "crm_leader",
@@ -40,6 +41,13 @@ VAULT_SECONDS = _vault.histogram(
 )
 VAULT_ERRORS = _vault.counter(
     "crm_vault_errors_total", ["call"], "Round trips that failed.", off="It grows: the vault is away. Writes with personal data are refused, reads show none."
+)
+
+UNOBEYED = _obeying.gauge(
+    "crm_erasure_unobeyed_seconds",
+    [],
+    "How long ago this service heard of the oldest erasure of which it cannot say yet that it is obeyed; 0 = of all. A few seconds are usual.",
+    off="Above 600: something of an erased customer can still be opened or found here, see the runbook ErasureNotObeyed.",
 )
 
 

@@ -201,8 +201,34 @@ class DecisionAnswer(Resource):
     because: list[DecidingAnswer]
 
 
+class AcknowledgementAnswer(Resource):
+    """`service` has obeyed for this id of the customer: so much it looked through, and none of it can be opened."""
+
+    service: str
+    member_id: UUID
+    at: Instant
+    counts: dict[str, int]
+
+
+class CertificateAnswer(Resource):
+    """Proof that the customer was forgotten. `signature`: Ed25519 by `public_key`, both base64url, over the JSON of the first six fields, names sorted."""
+
+    erasure_id: UUID
+    member_ids: list[UUID]
+    acknowledged_by: list[str]
+    counts: dict[str, int]
+    scan: str
+    erased_at: Instant
+    issued_at: Instant
+    signature: str
+    public_key: str
+
+
 class ErasureAnswer(Resource):
-    """`requested`: nothing personal can be written or read; `destroying`: the keys are destroyed; `erased`: no process can hold one any more."""
+    """`requested`: nothing personal can be written or read; `destroying`: the keys are destroyed; `erased`: no process can hold one any more.
+
+    `awaiting`: who has not said yet that they obeyed. `certificate`: null until everybody has.
+    """
 
     id: UUID
     state: str
@@ -210,6 +236,9 @@ class ErasureAnswer(Resource):
     member_ids: list[UUID]
     requested_at: Instant
     erased_at: Instant | None
+    acknowledgements: list[AcknowledgementAnswer]
+    awaiting: list[str]
+    certificate: CertificateAnswer | None
 
 
 class RedactionAnswer(Resource):

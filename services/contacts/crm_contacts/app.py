@@ -3,9 +3,12 @@
 import asyncio
 from uuid import UUID
 
+import asyncpg
 from crm_chassis.writer import writer_app
+from crm_events.follower import Follower
 from crm_events.identifiers import warm_up
 from crm_events.store.store import EventStore
+from crm_events.topics import SOURCES
 from fastapi import FastAPI
 from starlette.datastructures import State
 
@@ -26,6 +29,8 @@ from crm_contacts import (
     surveys_api,
     valuing_api,
 )
+from crm_contacts.certificate import Signer
+from crm_contacts.certifying import Certifier, acknowledgements
 from crm_contacts.cluster import clusters
 from crm_contacts.described import DESCRIBED
 from crm_contacts.effort import EFFORTS
@@ -35,13 +40,14 @@ from crm_contacts.match import MATCHES
 from crm_contacts.matcher import Matcher
 from crm_contacts.opportunity import OPPORTUNITIES
 from crm_contacts.outreach import OUTREACH
+from crm_contacts.privacy_request import PRIVACY_REQUESTS
 from crm_contacts.redaction import REDACTIONS
 from crm_contacts.relationship import RELATIONSHIPS
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.streams import CONTACTS
 from crm_contacts.survey import SURVEYS
 
-AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH, OPPORTUNITIES, EFFORTS, MATCHES, SURVEYS)
+AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH, OPPORTUNITIES, EFFORTS, MATCHES, SURVEYS, PRIVACY_REQUESTS)
 ROUTERS = tuple(
     each.router
     for each in (
@@ -75,7 +81,7 @@ def contacts_app(settings: ContactsSettings) -> FastAPI:
         aggregates=AGGREGATES,
         routers=ROUTERS,
         cluster=_members,
-        extra_background={"eraser": _erase, "matcher": _match},
+        extra_background={"eraser": _erase, "matcher": _match, "acknowledgements": _hear},
     )
 
 
@@ -84,7 +90,22 @@ async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
 
 
 async def _erase(state: State, stop: asyncio.Event) -> None:
-    await Eraser(state.store, state.vault).run(stop)
+    settings: ContactsSettings = state.settings
+    certifier = Certifier(state.store, Signer(settings.master_key_bytes), settings.owed)
+    await Eraser(state.store, state.vault, certifier).run(stop)
+
+
+async def _hear(state: State, stop: asyncio.Event) -> None:
+    """Hear from the other services that they have obeyed an erasure."""
+    settings: ContactsSettings = state.settings
+    await Follower(
+        tuple(SOURCES[source] for source in ("tickets", "loyalty", "reporting")),
+        acknowledgements(state.store),
+        group="contacts-acknowledged",
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        connect=lambda: asyncpg.connect(settings.database_url),
+        registry=state.chassis.registry,
+    ).run(stop)
 
 
 async def _match(state: State, stop: asyncio.Event) -> None:

@@ -263,6 +263,13 @@ class RedactionBody(Told):
     reason: Code | None = None
 
 
+class AcknowledgementBody(Told):
+    """Who has forgotten the customer, besides our own services: a name of ERASURE_SUBSCRIBERS. `counts`: what they looked through or deleted, by its kind."""
+
+    service: Code
+    counts: dict[Code, Annotated[int, Field(ge=0, le=2**53 - 1)]] = Field(default={}, max_length=20)
+
+
 class ErasureBody(Told):
     """Whom to forget: with everyone merged into one customer with them."""
 

@@ -3,7 +3,8 @@
 Driven by the rows alone: whatever step a process died in, the next leader finds the row in the state it was left in, and each step may be done twice.
 
     erasing, no row in destroyed_key   →  vault.destroy, claims deleted, row written
-    erasing, row older than the caches →  privacy.erased
+    erasing, row older than the caches →  privacy.erased, and our own word that it is obeyed
+    everybody has said so              →  privacy.certified
     erased, and the vault has the key  →  vault.destroy once more: the vault was restored from a backup that still had it
     an event is redacted               →  vault.redact once more, for the same reason
 """
@@ -22,6 +23,7 @@ from crm_events.metrics import LEADER
 from crm_events.store.store import EventStore
 from crm_events.vault import TTL, Vault
 
+from crm_contacts.certifying import Certifier
 from crm_contacts.erasure import confirm_erasure
 from crm_contacts.metrics import WAITING
 from crm_contacts.streams import CONTACTS, MERGE
@@ -30,6 +32,7 @@ POLL = 0.5  # seconds between looks; one query on a partial index that is nearly
 TAKE = 500
 SETTLED = timedelta(seconds=2 * TTL)  # after this no process can have the key in its cache, even one that asked just before
 LEASE = 10.0  # seconds
+CERTIFY = 2.0  # seconds between two looks who has not yet obeyed
 TELL = 5.0  # seconds between two looks how long the oldest has waited
 AGAIN = 60.0  # seconds between two looks whether a restored vault has brought a key back; the first is made by whoever begins to lead
 
@@ -55,11 +58,11 @@ log = structlog.get_logger(__name__)
 class Eraser:
     """One works at a time, by lease. `settled`: how long after the destruction a key can still be in some process's memory."""
 
-    def __init__(self, store: EventStore, vault: Vault, *, settled: timedelta = SETTLED) -> None:
-        self._store, self._vault, self._settled = store, vault, settled
+    def __init__(self, store: EventStore, vault: Vault, certifier: Certifier, *, settled: timedelta = SETTLED) -> None:
+        self._store, self._vault, self._certifier, self._settled = store, vault, certifier, settled
         self._owner = lease.owner_name()
         self._lease: lease.Lease | None = None
-        self._looked_at = self._told_at = float("-inf")
+        self._looked_at = self._told_at = self._certified_at = float("-inf")
         self._leader = LEADER.on(store.metrics.registry).labels("eraser")
         self._oldest = WAITING.on(store.metrics.registry)
 
@@ -69,6 +72,9 @@ class Eraser:
             try:
                 if await self._leads():
                     await self.tick()
+                    if time.monotonic() - self._certified_at > CERTIFY:
+                        await self._certifier.tick()
+                        self._certified_at = time.monotonic()
                     await self._tell()
                     if time.monotonic() - self._looked_at > AGAIN:
                         await self.again()
@@ -85,6 +91,7 @@ class Eraser:
         rows = await self._store.pool.fetch(_SETTLED, self._settled, TAKE)
         for row in rows:
             await self._confirm(row["stream_id"], row["erasure"], row["key_id"])
+            await self._certifier.obeyed(row["erasure"], row["stream_id"])
             reached("eraser.confirmed")
         return len(rows)
 

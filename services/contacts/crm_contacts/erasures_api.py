@@ -1,4 +1,4 @@
-"""How does a customer ask to be forgotten, and how far is it?"""
+"""How does a customer ask to be forgotten, how far is it, and who proves it?"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,27 +6,27 @@ from functools import partial
 from uuid import UUID
 
 from crm_chassis.answer import Answer
+from crm_chassis.call import Call
 from crm_chassis.operations import command, query
 from crm_events.language.contacts import ContactEvent, PrivacyErased, PrivacyErasureRequested
-from crm_events.refusals import KeptMoving, NotFound
+from crm_events.refusals import Invalid, KeptMoving, NotFound, Rejected
 from crm_events.store.store import TRIES, EventStore, Target
 from fastapi import APIRouter
 from uuid_utils.compat import uuid7
 
-from crm_contacts import erasure
+from crm_contacts import certifying, erasure
 from crm_contacts.access import Privacy
-from crm_contacts.answers import ErasureAnswer
-from crm_contacts.bodies import ErasureBody
+from crm_contacts.answers import AcknowledgementAnswer, CertificateAnswer, ErasureAnswer
+from crm_contacts.bodies import AcknowledgementBody, ErasureBody
+from crm_contacts.certificate import Signer
+from crm_contacts.certifying import Erasure, erasure_of
 from crm_contacts.cluster import clusters
 from crm_contacts.contact import Contact
+from crm_contacts.privacy_request import PRIVACY_REQUESTS, SERVICES, Certificate
+from crm_contacts.settings import ContactsSettings
 from crm_contacts.streams import CONTACTS
 
 router = APIRouter(tags=["privacy"])
-
-_MEMBERS = """
-select s.stream_id, s.erasing, s.merged_into, d.customer_id is not null as destroyed
-from streams s left join destroyed_key d on d.customer_id = s.stream_id where s.erasure = $1 order by s.stream_id
-"""
 
 
 @router.post("/v1/privacy/erasures", **command(ErasureAnswer))
@@ -41,7 +41,7 @@ async def request_erasure(body: ErasureBody, call: Privacy) -> Answer:
         except erasure.NotWhole:
             continue
         found = done.part.state.erasure
-        return await call.answer(done, await _erasure(call.store, found), created=f"/v1/privacy/erasures/{found}")
+        return await call.answer(done, await _erasure(call, found), created=f"/v1/privacy/erasures/{found}")
     raise KeptMoving("Contacts kept being merged with this customer. Send the request again.")
 
 
@@ -51,24 +51,58 @@ def _decide(ids: Sequence[UUID], request_id: UUID, states: Sequence[Contact], _:
     return erasure.request_erasure(dict(zip(ids, states, strict=True)), request_id=request_id)
 
 
+@router.post("/v1/privacy/erasures/{erasure_id}/acknowledgements", **command(ErasureAnswer))
+async def acknowledge_erasure(erasure_id: UUID, body: AcknowledgementBody, call: Privacy) -> Answer:
+    """Another system that keeps copies of customers says that this one is gone from it. Said twice, it is nothing new.
+
+    Said before the erasure is done, it would be of copies made since: 409 `rejected`, rule `not-erased-yet`.
+    """
+    found = await _found(call.store, erasure_id)
+    if body.service not in _settings(call).owed:
+        raise Invalid("/service", "unknown", "Nobody of this name has to acknowledge erasures: it is no name in ERASURE_SUBSCRIBERS.")
+    if found.erasing:
+        raise Rejected("not-erased-yet", "The keys are not gone yet. Wait for `privacy.erased`, or for the state `erased`, look once more, and send it then.")
+    await certifying.note(call.store, found, call.command(body), service=body.service, members=found.members, counts=body.counts)
+    return await call.show(await _erasure(call, erasure_id))
+
+
 @router.get("/v1/privacy/erasures/{erasure_id}", **query(ErasureAnswer))
 async def get_erasure(erasure_id: UUID, call: Privacy) -> Answer:
-    """How far it is."""
-    return await call.show(await _erasure(call.store, erasure_id))
+    """How far it is, who has obeyed, and the certificate once everybody has."""
+    return await call.show(await _erasure(call, erasure_id))
 
 
-async def _erasure(store: EventStore, erasure_id: UUID) -> ErasureAnswer:
-    rows = await store.pool.fetch(_MEMBERS, erasure_id)
-    if not rows:
+async def _found(store: EventStore, erasure_id: UUID) -> Erasure:
+    found = await erasure_of(store, erasure_id)
+    if found is None:
         raise NotFound("There is no erasure of this id.")
-    state = "erased" if not any(row["erasing"] for row in rows) else "destroying" if all(row["destroyed"] for row in rows) else "requested"
-    root = next((row["stream_id"] for row in rows if row["merged_into"] is None), rows[0]["stream_id"])
-    facts = [each.fact for each in await store.history(CONTACTS, root)]
+    return found
+
+
+def _settings(call: Call) -> ContactsSettings:
+    settings: ContactsSettings = call.state.settings
+    return settings
+
+
+async def _erasure(call: Call, erasure_id: UUID) -> ErasureAnswer:
+    found, settings = await _found(call.store, erasure_id), _settings(call)
+    facts = [each.fact for each in await call.store.history(CONTACTS, found.root)]
+    erased_at = None if found.erasing else next((fact.occurred_at for fact in facts if isinstance(fact.event, PrivacyErased)), None)
+    request = (await call.store.read(PRIVACY_REQUESTS, erasure_id)).state
+    awaited = dict.fromkeys(service for service, _ in request.lacks(found.members, (*SERVICES, *settings.owed)))
     return ErasureAnswer(
         id=erasure_id,
-        state=state,
-        customer_id=root,
-        member_ids=[row["stream_id"] for row in rows],
+        state="erased" if not found.erasing else "destroying" if found.destroyed else "requested",
+        customer_id=found.root,
+        member_ids=list(found.members),
         requested_at=next(fact.occurred_at for fact in facts if isinstance(fact.event, PrivacyErasureRequested)),
-        erased_at=next((fact.occurred_at for fact in facts if isinstance(fact.event, PrivacyErased)), None) if state == "erased" else None,
+        erased_at=erased_at,
+        acknowledgements=[AcknowledgementAnswer.model_validate(each, from_attributes=True) for each in request.acknowledged],
+        awaiting=[] if request.certificate else list(awaited),
+        certificate=_certificate(erasure_id, request.certificate, erased_at, settings) if request.certificate and erased_at else None,
     )
+
+
+def _certificate(erasure_id: UUID, certificate: Certificate, erased_at: datetime, settings: ContactsSettings) -> CertificateAnswer:
+    told = {name: getattr(certificate, name) for name in ("member_ids", "acknowledged_by", "counts", "scan", "issued_at", "signature")}
+    return CertificateAnswer(erasure_id=erasure_id, erased_at=erased_at, public_key=Signer(settings.master_key_bytes).public_key, **told)

@@ -10,6 +10,12 @@ WAITING = _of.gauge(
     "How long the customer who waits longest to be forgotten has waited, told by the leader; 0 = none waits. Some 15 seconds are usual.",
     off="Above 600: the vault or the database is away, see `erasures wait` in the log of contacts.",
 )
+UNCERTIFIED = _of.gauge(
+    "crm_erasure_uncertified_seconds",
+    [],
+    "How long ago the first service said that it had obeyed the erasure that waits longest for its certificate, told by the leader; 0 = none waits.",
+    off="Above 600: somebody has not said that it obeyed; the erasure's `awaiting` names them, see the runbook ErasureNotObeyed.",
+)
 
 _finding = Section("Finding who is one customer", ("contacts",))
 

@@ -1,13 +1,16 @@
 """What is the loyalty service made of? Its streams, its routes, and what it hears from contacts, from tickets and of its own tiers."""
 
 import asyncio
+from collections.abc import Mapping
 from uuid import UUID
 
 import asyncpg
 from crm_chassis.writer import writer_app
 from crm_events.consuming.record import Record
 from crm_events.follower import CustomerEdges, cluster
+from crm_events.language.privacy import LoyaltyErasureObeyed
 from crm_events.lease import Connection
+from crm_events.obeying import ERASED, OBEDIENCES, Obeying, on_erased, sealed_for_ever
 from crm_events.store.store import EventStore
 from crm_events.topics import SOURCES
 from fastapi import FastAPI
@@ -43,7 +46,7 @@ from crm_loyalty.settings import LoyaltySettings
 from crm_loyalty.simulations_api import router as simulations
 from crm_loyalty.transaction import TRANSACTIONS
 
-AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS, INVOICES, OFFERS, OFFER_TARGETS, REWARDS, PRICES)
+AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS, INVOICES, OFFERS, OFFER_TARGETS, REWARDS, PRICES, OBEDIENCES)
 ROUTERS = tuple(
     each.router
     for each in (
@@ -62,8 +65,8 @@ ROUTERS = tuple(
 )
 
 # A card's hash would find an erased customer again; a document's number is no person's.
-_FORGET_CARDS = "delete from claims where scope = 'card' and holder in (select stream_id from streams where customer_id = $1 and type = 'member')"
-FORGETS = ("privacy.erasure_requested", "privacy.erased")  # again at the second: an enrolment under way at the first had a key still
+_CARDS = "from claims where scope = 'card' and holder in (select stream_id from streams where customer_id = $1 and type = 'member')"
+FORGETS = ("privacy.erasure_requested", ERASED)  # again at the second: an enrolment under way at the first had a key still
 ASKED = (notices, simulations)  # routes that only answer
 
 
@@ -77,7 +80,7 @@ def loyalty_app(settings: LoyaltySettings) -> FastAPI:
         aggregates=AGGREGATES,
         routers=(*ROUTERS, *ASKED),
         cluster=_members,
-        extra_background={"edges": _follow, "recoveries": _pay},
+        extra_background={"edges": _follow, "recoveries": _pay, "obeying": _obey},
     )
 
 
@@ -105,5 +108,18 @@ async def _pay(state: State, stop: asyncio.Event) -> None:
     await Payer(state.store).run(stop)
 
 
+async def _obey(state: State, stop: asyncio.Event) -> None:
+    await Obeying(state.store, LoyaltyErasureObeyed, _forgotten).run(stop)
+
+
+async def _forgotten(store: EventStore, customer_id: UUID) -> Mapping[str, int] | None:
+    """No card finds them, and nothing can be opened."""
+    if await store.pool.fetchval(f"select exists (select {_CARDS})", customer_id):
+        return None
+    return await sealed_for_ever(store, customer_id)
+
+
 async def _forget(connection: Connection, record: Record) -> None:
-    await connection.execute(_FORGET_CARDS, record.key)
+    await connection.execute(f"delete {_CARDS}", record.key)
+    if record.type == ERASED:
+        await on_erased(connection, record)

@@ -9,7 +9,9 @@ import asyncpg
 from crm_chassis.background import running
 from crm_chassis.chassis import Chassis
 from crm_chassis.writer import writer_app
+from crm_events.language.privacy import ReportingErasureObeyed
 from crm_events.metrics import measure_pool
+from crm_events.obeying import Obeying
 from crm_events.refusals import Unavailable
 from crm_events.store.store import EventStore
 from crm_events.tracing import connection_class
@@ -38,6 +40,7 @@ from crm_reporting.described import DESCRIBED
 from crm_reporting.feed_schema import FEED_SCHEMA
 from crm_reporting.inputs import AGGREGATES
 from crm_reporting.metrics import AUDIT, WAITING
+from crm_reporting.obeying import forgotten
 from crm_reporting.overseeing import Overseer
 from crm_reporting.own_process import OwnProcesses
 from crm_reporting.projector_process import GROUP
@@ -95,8 +98,9 @@ async def _reads(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
             measure_pool(chassis.registry, name, pool)
         AUDIT.on(chassis.registry).set_function(lambda: audit.waiting)
         WAITING.on(chassis.registry).set_function(lambda: applied.waiting)
+        obeying = Obeying(app.state.store, ReportingErasureObeyed, forgotten)
         overseer = Overseer(wide, processes, chassis.registry, hours=settings.reconcile_hours)
-        async with running({"applied": applied.run, "audit": audit.run, "overseer": overseer.run}, chassis.registry):
+        async with running({"applied": applied.run, "audit": audit.run, "overseer": overseer.run, "obeying": obeying.run}, chassis.registry):
             try:
                 secrets = Secrets(settings.master_key_bytes)
                 yield {"reader": reader, "applied": applied, "audit": audit, "wide": wide, "processes": processes, "webhook_secrets": secrets}

@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from crm_events.deciding import Aggregate, Fact
 from crm_events.language.reference import CostRateSet, TargetSet
+from crm_events.obeying import OBEDIENCES
 from crm_events.refusals import Invalid, Rejected
 
 MOST_VERSIONS = 500  # all are kept in the row: figures of the past are asked for too
@@ -41,7 +42,7 @@ def evolve_targets(targets: Targets, fact: Fact[TargetSet]) -> Targets:
 
 COST_RATES = Aggregate("cost_rate", CostRates, evolve_rates)
 TARGETS = Aggregate("target", Targets, evolve_targets)
-AGGREGATES: tuple[Aggregate[Any, Any], ...] = (COST_RATES, TARGETS)
+AGGREGATES: tuple[Aggregate[Any, Any], ...] = (COST_RATES, TARGETS, OBEDIENCES)
 
 
 def input_id(kind: str, name: str) -> UUID:

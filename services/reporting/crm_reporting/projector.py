@@ -7,12 +7,14 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from uuid import UUID
 
 import orjson
 from crm_events.consuming.offsets import Moved
 from crm_events.consuming.record import Record
 from crm_events.failpoints import reached
 from crm_events.lease import Connection
+from crm_events.obeying import ERASED, hear
 
 from crm_reporting.copying import copy, line
 from crm_reporting.documents import digest
@@ -92,6 +94,8 @@ async def _share(connection: Connection, heard: Sequence[Heard]) -> None:
     for entry in sorted(contacts, key=lambda entry: entry.customer_id):  # their locks in one order
         if entry.type == "privacy.erasure_requested":
             await note_erasure(connection, entry)
+        elif entry.type == ERASED:
+            await hear(connection, UUID(entry.customer_id), UUID(entry.payload["request_id"]), UUID(entry.event_id))
 
 
 def _names(entry: Entry) -> bool:

@@ -6,6 +6,8 @@ from uuid import UUID
 import asyncpg
 from crm_chassis.writer import writer_app
 from crm_events.follower import CustomerEdges, cluster
+from crm_events.language.privacy import TicketsErasureObeyed
+from crm_events.obeying import ERASED, OBEDIENCES, Obeying, on_erased
 from crm_events.store.store import EventStore
 from crm_events.topics import SOURCES
 from fastapi import FastAPI
@@ -46,7 +48,8 @@ ROUTERS = tuple(
         procedures_api,
     )
 )
-AGGREGATES = (Desk().tickets, POLICIES, CALENDARS, PROCEDURES, MACROS)  # for folding rows, which needs no promises
+BESIDE = (POLICIES, CALENDARS, PROCEDURES, MACROS, OBEDIENCES)
+AGGREGATES = (Desk().tickets, *BESIDE)  # for folding rows, which needs no promises
 
 
 def tickets_app(settings: TicketsSettings) -> FastAPI:
@@ -57,11 +60,11 @@ def tickets_app(settings: TicketsSettings) -> FastAPI:
         title="Tickets: what customers ask and complain of, and whether they were answered in time",
         settings=settings,
         described=DESCRIBED,
-        aggregates=(desk.tickets, POLICIES, CALENDARS, PROCEDURES, MACROS),
+        aggregates=(desk.tickets, *BESIDE),
         routers=ROUTERS,
         cluster=_members,
         prepare=desk.refresh,
-        extra_background={"edges": _follow, "promises": _keep_current},
+        extra_background={"edges": _follow, "promises": _keep_current, "obeying": _obey},
     )
     app.state.desk = desk
     return app
@@ -80,8 +83,12 @@ async def _follow(state: State, stop: asyncio.Event) -> None:
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
         registry=state.chassis.registry,
-        more=by_right(state.store, state.desk) | by_rule(state.store, state.desk),
+        more=by_right(state.store, state.desk) | by_rule(state.store, state.desk) | {ERASED: on_erased},
     ).run(stop)
+
+
+async def _obey(state: State, stop: asyncio.Event) -> None:
+    await Obeying(state.store, TicketsErasureObeyed).run(stop)
 
 
 async def _keep_current(state: State, stop: asyncio.Event) -> None:

@@ -71,7 +71,10 @@ class PreferencesAnswer(Resource):
 
 
 class ContactAnswer(Resource):
-    """A contact with its own identifiers and consents; those of all members of a merged customer are in the unified view."""
+    """A contact with its own identifiers and consents; those of all members of a merged customer are in the unified view.
+
+    `restricted`: what is kept is not to be used, whatever was consented to.
+    """
 
     id: UUID
     version: int
@@ -91,6 +94,7 @@ class ContactAnswer(Resource):
     owner_id: str | None
     consents: list[ConsentAnswer]
     preferences: PreferencesAnswer
+    restricted: bool
     registered_at: Instant
     updated_at: Instant
     redacted: list[str]
@@ -241,6 +245,16 @@ class ErasureAnswer(Resource):
     certificate: CertificateAnswer | None
 
 
+class RestrictionAnswer(Resource):
+    """Whether the customer's data may not be used, since when. `member_ids`: the contacts it was said of."""
+
+    id: UUID
+    customer_id: UUID
+    member_ids: list[UUID]
+    restricted: bool
+    since: Instant
+
+
 class RedactionAnswer(Resource):
     """What this event said of the customer is read no more."""
 
@@ -277,6 +291,7 @@ def contact_answer(loaded: Loaded[Contact], cluster: Cluster, now: datetime) -> 
         owner_id=contact.owner_id,
         consents=[_consent(each, now) for each in contact.consents],
         preferences=_preferences(contact.preferences),
+        restricted=contact.restriction is not None and contact.restriction.holds,
         registered_at=contact.registered_at,
         updated_at=loaded.recorded_at,
         redacted=[],

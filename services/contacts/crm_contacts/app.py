@@ -1,6 +1,7 @@
 """What is the contacts service made of? Its streams, its routes, the worker that forgets customers, and the one that finds who is somebody known."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 
 from crm_contacts import (
+    basis_api,
     consents_api,
     contacts_api,
     erasures_api,
@@ -25,10 +27,12 @@ from crm_contacts import (
     previews_api,
     redactions_api,
     relationships_api,
+    restrictions_api,
     selling_api,
     surveys_api,
     valuing_api,
 )
+from crm_contacts.basis import grounds
 from crm_contacts.certificate import Signer
 from crm_contacts.certifying import Certifier, acknowledgements
 from crm_contacts.cluster import clusters
@@ -46,6 +50,7 @@ from crm_contacts.relationship import RELATIONSHIPS
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.streams import CONTACTS
 from crm_contacts.survey import SURVEYS
+from crm_contacts.unbased import GROUP, HEARS, Forgetter, heard_until_now
 
 AGGREGATES = (CONTACTS, INTERACTIONS, RELATIONSHIPS, REDACTIONS, OUTREACH, OPPORTUNITIES, EFFORTS, MATCHES, SURVEYS, PRIVACY_REQUESTS)
 ROUTERS = tuple(
@@ -61,6 +66,8 @@ ROUTERS = tuple(
         matches_api,
         previews_api,
         erasures_api,
+        restrictions_api,
+        basis_api,
         redactions_api,
         outreach_api,
         valuing_api,
@@ -81,7 +88,7 @@ def contacts_app(settings: ContactsSettings) -> FastAPI:
         aggregates=AGGREGATES,
         routers=ROUTERS,
         cluster=_members,
-        extra_background={"eraser": _erase, "matcher": _match, "acknowledgements": _hear},
+        extra_background={"eraser": _erase, "matcher": _match, "heard": _hear, "basis": _let_go},
     )
 
 
@@ -95,18 +102,28 @@ async def _erase(state: State, stop: asyncio.Event) -> None:
     await Eraser(state.store, state.vault, certifier).run(stop)
 
 
+async def _match(state: State, stop: asyncio.Event) -> None:
+    await Matcher(state.store).run(stop)
+
+
 async def _hear(state: State, stop: asyncio.Event) -> None:
-    """Hear from the other services that they have obeyed an erasure."""
+    """Hear from the other services that they have obeyed an erasure, and for what reason they know a customer."""
     settings: ContactsSettings = state.settings
     await Follower(
-        tuple(SOURCES[source] for source in ("tickets", "loyalty", "reporting")),
-        acknowledgements(state.store),
-        group="contacts-acknowledged",
+        tuple(SOURCES[source] for source in HEARS),
+        acknowledgements(state.store) | grounds(),
+        group=GROUP,
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
         registry=state.chassis.registry,
     ).run(stop)
 
 
-async def _match(state: State, stop: asyncio.Event) -> None:
-    await Matcher(state.store).run(stop)
+async def _let_go(state: State, stop: asyncio.Event) -> None:
+    """Forget whom nothing allows us to keep, where we are told to."""
+    settings: ContactsSettings = state.settings
+    if settings.erase_without_basis_after_days is None:
+        await stop.wait()
+        return
+    after = timedelta(days=settings.erase_without_basis_after_days)
+    await Forgetter(state.store, after=after, heard=lambda: heard_until_now(state.store, settings.kafka_bootstrap_servers)).run(stop)

@@ -270,6 +270,13 @@ class AcknowledgementBody(Told):
     counts: dict[Code, Annotated[int, Field(ge=0, le=2**53 - 1)]] = Field(default={}, max_length=20)
 
 
+class RestrictionBody(Told):
+    """Whose data are kept and not used, with everyone merged into one customer with them; or, `restricted` false, may be used again."""
+
+    customer_id: UUID
+    restricted: bool = True
+
+
 class ErasureBody(Told):
     """Whom to forget: with everyone merged into one customer with them."""
 

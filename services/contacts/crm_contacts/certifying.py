@@ -61,9 +61,7 @@ async def erasure_of(store: EventStore, request_id: UUID) -> Erasure | None:
     return Erasure(request_id, root, members, any(row["erasing"] for row in rows), all(row["destroyed"] for row in rows))
 
 
-async def note(
-    store: EventStore, found: Erasure, command: Command, *, service: str, members: Sequence[UUID], counts: Mapping[str, int]
-) -> None:
+async def note(store: EventStore, found: Erasure, command: Command, *, service: str, members: Sequence[UUID], counts: Mapping[str, int]) -> None:
     """`service` has obeyed for these ids. Said twice, it is nothing new."""
     await store.handle(
         PRIVACY_REQUESTS, found.request_id, command, key=found.root,

@@ -39,12 +39,13 @@ from crm_events.language.contacts import (
     PrivacyErased,
     PrivacyErasureRequested,
 )
+from crm_events.language.privacy import PrivacyRestricted
 from crm_events.language.valuing import CompetitorUseReported, ContactLifecycleChanged, ExpectationRecorded, ValueWeightRecorded
 
 MOST_IDENTIFIERS = 100
 MOST_ABSORBED = 500
 MOST_PARTED = 100
-Status: TypeAlias = Literal["granted", "denied", "withdrawn"]
+Status: TypeAlias = Literal["granted", "denied", "withdrawn", "restricted"]
 DETAILS = ("name", "address", "birthday", "organisation_name", "language", "time_zone")
 
 
@@ -64,7 +65,7 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The latest grant, or the latest denial, of one consent key. `at`: when it was said."""
+    """The latest grant, or the latest denial, of one consent key; or that nothing may be used at all. `at`: when it was said."""
 
     event_id: UUID
     status: Status
@@ -143,8 +144,21 @@ class Parted:
 
 
 @dataclass(frozen=True, slots=True)
+class Restriction:
+    """What is kept of the contact is not to be used (`holds`), or may be again, since `at`."""
+
+    request_id: UUID
+    event_id: UUID
+    at: datetime
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Contact:
-    """A person or organisation. `told`: when the present value of each field was told. `erasure`: the request under which it is being forgotten."""
+    """A person or organisation. `told`: when the present value of each field was told. `erasure`: the request under which it is being forgotten.
+
+    `unbased_since`: they once consented, and since then no consent of theirs is in force.
+    """
 
     registered_at: datetime | None = None
     kind: str | None = None
@@ -166,11 +180,24 @@ class Contact:
     parted: tuple[Parted, ...] = ()
     erasure: UUID | None = None
     erased: bool = False
+    consented: bool = False
+    unbased_since: datetime | None = None
+    restriction: Restriction | None = None
     told: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def consents_in_force(self) -> bool:
+        """Something they allowed is still allowed."""
+        return any(each.latest.status == "granted" and not each.latest.expired for each in self.consents)
 
 
 def evolve(contact: Contact, fact: Fact[ContactEvent]) -> Contact:
     """The contact after one more event; total over every subset of a history in its order."""
+    after = _evolved(contact, fact)
+    return after if after.consents is contact.consents or after.erased else _based(after, fact)
+
+
+def _evolved(contact: Contact, fact: Fact[ContactEvent]) -> Contact:
     event, at = fact.event, fact.occurred_at
     match event:
         case ContactRegistered():
@@ -220,12 +247,21 @@ def evolve(contact: Contact, fact: Fact[ContactEvent]) -> Contact:
             return _tell(contact, at, {"stage": event.stage})
         case NoteAdded() | NeedRecorded() | ExpectationRecorded() | ValueWeightRecorded() | CompetitorUseReported():
             return contact
+        case PrivacyRestricted():
+            newer = contact.restriction is None or at >= contact.restriction.at
+            return replace(contact, restriction=Restriction(event.request_id, fact.event_id, at, event.restricted)) if newer else contact
         case PrivacyErasureRequested():
             return replace(contact, erasure=event.request_id)
         case PrivacyErased():  # the sealed text could be kept, but nobody can open it
             return Contact(contact.registered_at, contact.kind, merged=contact.merged, absorbed=contact.absorbed, erasure=event.request_id, erased=True)
         case _:
             assert_never(event)
+
+
+def _based(contact: Contact, fact: Fact[ContactEvent]) -> Contact:
+    consented = contact.consented or isinstance(fact.event, ConsentGranted)
+    lost = consented and not contact.consents_in_force
+    return replace(contact, consented=consented, unbased_since=(contact.unbased_since or fact.occurred_at) if lost else None)
 
 
 def _tell(contact: Contact, at: datetime, values: Mapping[str, Any]) -> Contact:

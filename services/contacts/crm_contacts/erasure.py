@@ -12,15 +12,20 @@ class NotWhole(Exception):
     """A merge came between asking who is one customer and looking at them. Ask again."""
 
 
-def request_erasure(members: Mapping[UUID, Contact], *, request_id: UUID) -> list[list[ContactEvent]]:
-    """Each member's events, in order; one whose erasure is under way, or done, has nothing new.
-
-    NotWhole, if one of them is merged with a contact that is not among them: its version alone would not tell, for it was read after the merge.
-    """
+def must_be_whole(members: Mapping[UUID, Contact]) -> None:
+    """NotWhole, if one of them is merged with a contact that is not among them: its version alone would not tell, for it was read after the merge."""
     for member in members.values():
         edges = [*member.absorbed, *([member.merged] if member.merged else [])]
         if any(edge.other_id not in members for edge in edges):
             raise NotWhole
+
+
+def request_erasure(members: Mapping[UUID, Contact], *, request_id: UUID) -> list[list[ContactEvent]]:
+    """Each member's events, in order; one whose erasure is under way, or done, has nothing new.
+
+    Raises NotWhole.
+    """
+    must_be_whole(members)
     return [[] if member.erasure or member.registered_at is None else [PrivacyErasureRequested(request_id=request_id)] for member in members.values()]
 
 

@@ -1,27 +1,23 @@
 """How does a customer ask to be forgotten, how far is it, and who proves it?"""
 
-from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from crm_chassis.answer import Answer
 from crm_chassis.call import Call
 from crm_chassis.operations import command, query
-from crm_events.language.contacts import ContactEvent, PrivacyErased, PrivacyErasureRequested
-from crm_events.refusals import Invalid, KeptMoving, NotFound, Rejected
-from crm_events.store.store import TRIES, EventStore, Target
+from crm_events.language.contacts import PrivacyErased, PrivacyErasureRequested
+from crm_events.refusals import Invalid, NotFound, Rejected
+from crm_events.store.store import EventStore
 from fastapi import APIRouter
-from uuid_utils.compat import uuid7
 
-from crm_contacts import certifying, erasure
+from crm_contacts import certifying
 from crm_contacts.access import Privacy
 from crm_contacts.answers import AcknowledgementAnswer, CertificateAnswer, ErasureAnswer
 from crm_contacts.bodies import AcknowledgementBody, ErasureBody
 from crm_contacts.certificate import Signer
 from crm_contacts.certifying import Erasure, erasure_of
-from crm_contacts.cluster import clusters
-from crm_contacts.contact import Contact
+from crm_contacts.forgetting import forget
 from crm_contacts.privacy_request import PRIVACY_REQUESTS, SERVICES, Certificate
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.streams import CONTACTS
@@ -32,23 +28,11 @@ router = APIRouter(tags=["privacy"])
 @router.post("/v1/privacy/erasures", **command(ErasureAnswer))
 async def request_erasure(body: ErasureBody, call: Privacy) -> Answer:
     """From now on nothing personal of this customer, in whichever contact, can be written or read; the keys are destroyed within a minute."""
-    request_id, told = uuid7(), call.command(body)
-    for _ in range(TRIES):
-        members = (await clusters(call.store, [body.customer_id]))[body.customer_id].members
-        ids = [body.customer_id, *(member for member in members if member != body.customer_id)]
-        try:
-            done = await call.store.handle_all(told, [Target(CONTACTS, each) for each in ids], partial(_decide, ids, request_id))
-        except erasure.NotWhole:
-            continue
-        found = done.part.state.erasure
-        return await call.answer(done, await _erasure(call, found), created=f"/v1/privacy/erasures/{found}")
-    raise KeptMoving("Contacts kept being merged with this customer. Send the request again.")
-
-
-def _decide(ids: Sequence[UUID], request_id: UUID, states: Sequence[Contact], _: datetime) -> list[list[ContactEvent]]:
-    if states[0].registered_at is None:
-        raise NotFound("There is no contact of this id.")
-    return erasure.request_erasure(dict(zip(ids, states, strict=True)), request_id=request_id)
+    done = await forget(call.store, body.customer_id, call.command(body))
+    found = done.part.state.erasure
+    if found is None:
+        raise AssertionError("who asked to be forgotten has a request")
+    return await call.answer(done, await _erasure(call, found), created=f"/v1/privacy/erasures/{found}")
 
 
 @router.post("/v1/privacy/erasures/{erasure_id}/acknowledgements", **command(ErasureAnswer))

@@ -3,7 +3,7 @@
 The question is put to every contact merged into one. A broad question (any channel, all contact points) is allowed when every part of it is: the whole, and
 each narrower key that somebody denied. A part is allowed if a grant that covers it is in force and no denial that covers it stands. A denial stands until a
 grant in force, of the same or a narrower key, that was given later than the denial *and* than the moment the two contacts became one: what was granted to
-one of two strangers says nothing about what the other refused. Nothing said: no.
+one of two strangers says nothing about what the other refused. Nothing said: no. While the use of their data is restricted, no is the answer to everything.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Deciding:
-    """A word that decided: whose, of which key. `status`: granted, denied, withdrawn or expired."""
+    """A word that decided: whose, of which key. `status`: granted, denied, withdrawn or expired; restricted: no word counts."""
 
     member: UUID
     key: Key
@@ -47,6 +47,8 @@ class Decision:
 
 def decide(cluster: Mapping[UUID, Contact], key: Key, at: datetime) -> Decision:
     """The decision at a moment over all contacts that are one customer then."""
+    if held := [each for member, contact in cluster.items() for each in _held(member, contact, key, at)]:
+        return Decision("deny", _newest_first(held))
     spoken = [each for member, contact in cluster.items() for each in _words(member, contact) if each.key[0] == key[0] and each.said.at <= at]
     grants = [each for each in spoken if each.said.status == "granted"]
     denials = [each for each in spoken if each.said.status != "granted"]
@@ -75,6 +77,13 @@ def joined(one: UUID, other: UUID, edges: Mapping[UUID, Edge]) -> datetime:
         latest, other = max(latest, edges[other].at), edges[other].other_id
         climbed.add(other)
     return max(latest, way[other])
+
+
+def _held(member: UUID, contact: Contact, key: Key, at: datetime) -> list[Deciding]:
+    held = contact.restriction
+    if held is None or not held.holds or held.at > at:
+        return []
+    return [Deciding(member, key, Said(held.event_id, "restricted", held.at, "", None, None, held.at, None))]
 
 
 def _words(member: UUID, contact: Contact) -> list[Deciding]:

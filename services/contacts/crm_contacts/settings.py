@@ -1,6 +1,7 @@
 """What does the contacts service need to be told?"""
 
 from crm_chassis.settings import ServiceSettings
+from pydantic import Field
 
 
 class ContactsSettings(ServiceSettings):
@@ -9,6 +10,8 @@ class ContactsSettings(ServiceSettings):
     port: int = 8001
     erasure_subscribers: str = ""
     """Who else keeps copies of customers, names separated by commas: an erasure is certified only once each has said that theirs are gone."""
+    erase_without_basis_after_days: int | None = Field(default=None, ge=0)
+    """After so many days whoever is known by a consent alone, and it is gone, is forgotten. Not set: nobody is; `GET /v1/privacy/without-basis` names them."""
 
     @property
     def owed(self) -> tuple[str, ...]:

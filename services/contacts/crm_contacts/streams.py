@@ -15,6 +15,7 @@ from crm_events.language.contacts import (
     PrivacyErasureRequested,
 )
 
+from crm_contacts.basis import based
 from crm_contacts.consents import expiries, next_expiry
 from crm_contacts.contact import Contact, evolve
 from crm_contacts.identification import birthday_claims, blocked_claims, identifier_claim, identifier_claims, name_claims
@@ -54,9 +55,11 @@ def _columns(contact: Contact) -> dict[str, Any]:
         "merged_into": str(contact.merged.other_id) if contact.merged else None,
         "erasure": str(contact.erasure) if contact.erasure else None,
         "erasing": contact.erasure is not None and not contact.erased,
+        "restriction": str(contact.restriction.request_id) if contact.restriction else None,
+        "unbased_since": None if contact.unbased_since is None or based(contact) else int(contact.unbased_since.timestamp() * 1000),
     }
 
 
 CONTACTS: Aggregate[Contact, ContactEvent] = Aggregate(
-    "contact", Contact, evolve, revision=5, advance=expiries, claims=_claims, due=next_expiry, columns=_columns, opened=True
+    "contact", Contact, evolve, revision=6, advance=expiries, claims=_claims, due=next_expiry, columns=_columns, opened=True
 )

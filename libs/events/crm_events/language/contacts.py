@@ -16,6 +16,7 @@ from crm_events.language.consent import (
     PreferenceLanguageSet,
     PreferenceTimeWindowSet,
 )
+from crm_events.language.privacy import PrivacyRestricted
 from crm_events.language.valuing import CompetitorUseReported, ContactLifecycleChanged, ExpectationRecorded, ValueWeightRecorded
 from crm_events.language.words import Channel, Maybe, Seconds
 
@@ -259,6 +260,7 @@ ContactEvent: TypeAlias = (
     | CompetitorUseReported
     | PrivacyErasureRequested
     | PrivacyErased
+    | PrivacyRestricted
 )
 InteractionEvent: TypeAlias = InteractionRecorded
 RelationshipEvent: TypeAlias = RelationshipLinked | RelationshipUnlinked

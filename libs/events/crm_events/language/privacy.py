@@ -7,6 +7,14 @@ from crm_events.event import Code, Event
 from crm_events.language.words import Count
 
 
+class PrivacyRestricted(Event):
+    """From now on what is known of the contact is kept and not used; or, `restricted` false, it may be used again. The contact's stream."""
+
+    type = "privacy.restricted"
+    request_id: UUID
+    restricted: bool
+
+
 class PrivacyAcknowledged(Event):
     """`service` has obeyed an erasure for one id of the customer, and says what it looked through; none of it can be opened. The request's stream."""
 

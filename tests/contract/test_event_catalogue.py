@@ -72,6 +72,10 @@ def test_who_reads_an_event_is_what_the_readers_follow() -> None:
     settings: Any = {"database_url": "postgresql://nowhere", "index_key": "A" * 43 + "=", "auth_jwks": "/nowhere"}
     assert set(follower_of(LoyaltySettings(**settings), CollectorRegistry(), object.__new__(EventStore))._handlers) == FOLLOWED["loyalty"]
     assert [who.split(":")[0] for who in consumers("contact.merged")][:2] == ["tickets", "loyalty"]
-    assert any("loyalty" in who for who in consumers("privacy.erased")) and not any("tickets" in who for who in consumers("privacy.erased"))
+    assert [who.split(":")[0] for who in consumers("privacy.erased")][:2] == ["tickets", "loyalty"]
+    assert [who.split(":")[0] for who in consumers("tickets_erasure.obeyed")][:1] == ["contacts"]
+    assert not any("loyalty" in who for who in consumers("ticket.opened"))
+    assert not any("inputs of figures" in who for who in consumers("reporting_erasure.obeyed"))
     unread = [type_ for type_ in REGISTRY if len(consumers(type_)) == 1]
-    assert set(unread) <= {"contact.absorbed", "contact.released", "discount.granted", "sla.policy_applied", "privacy.erased"}, unread
+    kept = {"offer.created", "price_change.announced", "privacy.restricted", "privacy.acknowledged", "privacy.certified"}
+    assert set(unread) <= kept | {"contact.absorbed", "contact.released", "discount.granted", "sla.policy_applied"}, unread

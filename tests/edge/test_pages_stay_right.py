@@ -51,6 +51,12 @@ class Shop:
     def person(self, **fields: Any) -> str:
         return str(self.made("contacts", "/v1/contacts", {"kind": "person", "name": f"{self.mark} {uuid.uuid4().hex}"} | fields)["id"])
 
+    def unallowed(self) -> None:
+        """Somebody who took back what they had allowed."""
+        one = self.person(occurred_at="2001-01-01T00:00:00Z")
+        for status, moment in (("granted", "2001-01-02T00:00:00Z"), ("withdrawn", self.moment())):
+            self.made("contacts", f"/v1/contacts/{one}/consents/marketing/post", {"status": status, "text_version": "1", "occurred_at": moment}, "PUT")
+
     def ticket(self, customer: str, **fields: Any) -> str:
         body = {"customer_id": customer, "kind": "question", "channel": "web", "subject": "s", "text": "t", "priority": "low", "occurred_at": self.moment()}
         return str(self.made("tickets", "/v1/tickets", body | fields)["id"])
@@ -139,6 +145,7 @@ def _of_contacts(shop: Shop) -> dict[str, Listing]:
             f"/v1/contacts/{one}/outreach",
             lambda: shop.made("contacts", f"/v1/contacts/{one}/outreach", MESSAGE | {"campaign_id": str(uuid.uuid4()), "occurred_at": shop.moment()}),
         ),
+        "listWithoutBasis": Listing("contacts", "/v1/privacy/without-basis", shop.unallowed, "customer_id"),
         "listSurveys": Listing(
             "contacts",
             f"/v1/contacts/{one}/surveys",

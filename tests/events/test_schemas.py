@@ -40,7 +40,7 @@ def sample(node: Document, root: Document, *, full: bool) -> Any:
         case "object" if "properties" in node:
             return {name: sample(part, root, full=full) for name, part in node["properties"].items() if full or name in node.get("required", ())}
         case "object":
-            return {name: sample(node["additionalProperties"], root, full=full) for name in node["propertyNames"]["enum"]} if full else {}
+            return {name: sample(node["additionalProperties"], root, full=full) for name in node["propertyNames"].get("enum", ["نام"])} if full else {}
         case "array" if "prefixItems" in node:
             return [sample(part, root, full=full) for part in node["prefixItems"]]
         case "array":

@@ -7,7 +7,10 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import asyncpg
 import pytest
+from crm_contacts.unbased import heard_until_now
+from crm_local.stack import Stack
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from front_end import Client, token
 
@@ -42,6 +45,47 @@ def test_t35_an_erasure_reaches_every_service_and_each_proves_that_it_obeyed(cli
         assert client.send("reporting", "GET", f"/v1/customers/{member}").status_code == 410
     checked(erasure["certificate"])
     assert client.get("reporting", f"/v1/customers/{bystander}")["customer_id"] == bystander, "nobody else was forgotten"
+
+
+async def test_t37_whose_only_ground_was_a_consent_is_found_when_it_is_gone(client: Client, stack: dict[str, str], backbone: Stack) -> None:
+    asking, silent = [consenting(client) for _ in range(2)]
+    for customer in (asking, silent):
+        consent(client, customer, "withdrawn")
+    assert {asking, silent} <= set(without_basis(client))
+    body = {"customer_id": asking, "kind": "question", "channel": "web", "subject": "سفارش", "text": "کی می‌رسد؟", "priority": "low"}
+    client.post("tickets", "/v1/tickets", body)
+    end = time.monotonic() + SOON
+    while asking in without_basis(client):
+        assert time.monotonic() < end, "contacts hears of the question"
+        time.sleep(0.2)
+    assert silent in without_basis(client)
+    pool = await asyncpg.create_pool(backbone.surroundings().database_url("contacts"), min_size=1, max_size=1)
+    try:
+        assert await heard_until_now(pool, stack["KAFKA_BOOTSTRAP_SERVERS"]), "what the others told is heard before anybody is forgotten for want of it"
+    finally:
+        await pool.close()
+    consent(client, silent, "granted")
+    assert silent not in without_basis(client)
+
+
+def consenting(client: Client) -> str:
+    customer = str(client.post("contacts", "/v1/contacts", {"kind": "person", "name": "گلنار"}).json()["id"])
+    consent(client, customer, "granted")
+    return customer
+
+
+def consent(client: Client, customer: str, status: str) -> None:
+    client.put("contacts", f"/v1/contacts/{customer}/consents/marketing/email", {"status": status, "text_version": "1"})
+
+
+def without_basis(client: Client) -> dict[str, Any]:
+    """Everybody who lacks a ground, page by page: others make such customers, too."""
+    found, path = dict[str, Any](), "/v1/privacy/without-basis?limit=200"
+    while path:
+        page = client.get("contacts", path)
+        found |= {each["customer_id"]: each for each in page["items"]}
+        path = f"/v1/privacy/without-basis?limit=200&cursor={page['next']}" if page["next"] else ""
+    return found
 
 
 def known_everywhere(client: Client) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import orjson
+from crm_contacts.basis import GROUNDS
+from crm_contacts.certifying import HEARD as OBEYED
 from crm_events.examples import example
 from crm_events.follower import HEARD
+from crm_events.obeying import ERASED
 from crm_events.registry import REGISTRY
 from crm_events.topics import partition_of
 from crm_loyalty.app import FORGETS
@@ -18,11 +21,17 @@ from crm_reporting.projector import NAMED
 from crm_tickets.entitled import HEARD as RIGHTS
 from crm_tickets.on_breach import HEARD as BROKEN
 
-FOLLOWED = {"tickets": HEARD | {*RIGHTS, BROKEN}, "loyalty": HEARD | {*FORGETS, *TIERS, COMPLETED}}  # both by crm_events.follower.CustomerEdges
+FOLLOWED = {
+    "contacts": {*OBEYED, *GROUNDS},
+    "tickets": HEARD | {*RIGHTS, BROKEN, ERASED},  # both by crm_events.follower.CustomerEdges
+    "loyalty": HEARD | {*FORGETS, *TIERS, COMPLETED},
+}
 
 _WHY = (
     dict.fromkeys(TIERS, "what a tier entitles to")
     | dict.fromkeys(RIGHTS, "whose tickets come first")
+    | dict.fromkeys(OBEYED, "who has obeyed an erasure")
+    | dict.fromkeys(GROUNDS, "for what reason we know the customer")
     | {COMPLETED: "which points we owe for it", BROKEN: "who is called in"}
 )
 
@@ -46,7 +55,7 @@ def _of_reporting(type_: str) -> Iterator[str]:
         yield f"reporting: figures, from the facts {', '.join(f'`{table}`' for table in tables)}"
     if type_ in NAMED:
         yield "reporting: looking customers up"
-    if entry.subject is None:
+    if entry.subject is None and "valid_from" in entry.payload:
         yield "reporting: inputs of figures and clocks"
 
 

@@ -167,11 +167,32 @@ CONTACTS: list[Step] = [
     step("rejectMatch", "twoSisters", "Nobody need look at them again", path={"match_id": "{suggestMatch.oneWoman.id}"}, body={
         "occurred_at": "2026-10-08T08:05:00Z",
     }),
+    step("restrictUse", "disputed", "Her sister disputes what we know of her: it is kept, and not used", 201, body={
+        "customer_id": TWIN, "occurred_at": "2026-10-08T08:10:00Z",
+    }),
+    step("checkConsent", "restricted", "Whatever she allowed, nobody writes to her now", body={
+        "customer_id": TWIN, "purpose": "marketing", "channel": "sms", "at": "2026-10-08T08:11:00Z",
+    }),
+    step("restrictUse", "settled", "It was settled: it may be used again", body={
+        "customer_id": TWIN, "restricted": False, "occurred_at": "2026-10-08T08:20:00Z",
+    }),
+    step("restrictUse", "nothingToLift", "Nothing was restricted", 404, body={"customer_id": MARYAM, "restricted": False}),
+    step("getRestriction", "settled", "Does it hold?", path={"restriction_id": "{restrictUse.disputed.id}"}),
+    step("setConsent", "letters", "Her sister allows letters", path={"contact_id": TWIN, "purpose": "marketing", "channel": "post"}, body={
+        "status": "granted", "text_version": "2026-1", "occurred_at": "2026-10-08T08:21:00Z",
+    }),
+    step("setConsent", "noLetters", "She takes it back", path={"contact_id": TWIN, "purpose": "marketing", "channel": "post"}, body={
+        "status": "withdrawn", "text_version": "2026-1", "occurred_at": "2026-10-08T08:22:00Z",
+    }),
+    step("listWithoutBasis", "sister", "Whom nothing allows us to keep, since when"),
     step("registerContact", "toBeForgotten", "Somebody who will ask to be forgotten", 201, body={
         "id": FORGOTTEN, "kind": "person", "name": "رضا امینی", "occurred_at": "2026-10-04T11:00:00Z",
     }),
     step("requestErasure", "asked", "He asks to be forgotten", 201, body={"customer_id": FORGOTTEN}, moment=True),
     step("getErasure", "howFar", "How far it is: requested, destroying, erased", path={"erasure_id": "{requestErasure.asked.id}"}, moment=True),
+    step("acknowledgeErasure", "unknown", "Nobody of this name keeps copies that we know of", 422, path={"erasure_id": "{requestErasure.asked.id}"}, body={
+        "service": "mailer", "counts": {"messages": 12},
+    }),
     step("addNote", "gone", "Nothing can be written for him any more", 410, path={"contact_id": FORGOTTEN}, body={"text": "…"}),
     step("redactEvent", "aCardNumber", "A card number was typed into a note: what that event says is read no more", 201, body={
         "customer_id": MARYAM, "event_id": "0199b0c4-5a10-7c3e-9d21-6f0a4be1ee01", "reason": "card_number", "occurred_at": "2026-10-08T08:30:00Z",

@@ -63,6 +63,12 @@ LATE = (
         "ErasureLate", "late", "ticket", "max(crm_erasure_oldest_seconds) > 600", "5m", "A customer who asked to be forgotten is not.",
         {"crm_erasure_oldest_seconds": "0+60x30"}, {"crm_erasure_oldest_seconds": "0+15x30"},
     ),
+    Alert(
+        "ErasureNotObeyed", "late", "ticket", "max(crm_erasure_unobeyed_seconds) > 600 or max(crm_erasure_uncertified_seconds) > 600", "5m",
+        "Somebody who keeps data of an erased customer has not said that it is gone.",
+        {"crm_erasure_uncertified_seconds": "0+60x30", 'crm_erasure_unobeyed_seconds{process="tickets"}': "0x30"},
+        {"crm_erasure_uncertified_seconds": "0+15x30", 'crm_erasure_unobeyed_seconds{process="tickets"}': "5x30"},
+    ),
 )  # fmt: skip
 
 STUCK = (

@@ -22,7 +22,9 @@ def _matching() -> Row:
 
 def _erasure() -> Row:
     return Row("Forgetting customers", (
-        graph("The longest wait to be forgotten", "s", ("max(crm_erasure_oldest_seconds)", "waits"), wrong_from=600, width=24),
+        graph("The longest wait to be forgotten", "s", ("max(crm_erasure_oldest_seconds)", "waits"), wrong_from=600),
+        graph("The longest wait for who must obey an erasure", "s", ("max by (process) (crm_erasure_unobeyed_seconds)", "{{process}}"),
+              ("max(crm_erasure_uncertified_seconds)", "certificate"), wrong_from=600),
     ))  # fmt: skip
 
 
@@ -74,7 +76,7 @@ def _writer(service: str, text: str, *more: Row) -> Board:
 
 
 SERVICE_BOARDS = (
-    _writer("contacts", "Who the customers are, what they allow us, and who asked to be forgotten.", _matching(), _erasure()),
+    _writer("contacts", "Who the customers are, what they allow us, and who asked to be forgotten.", _matching(), _erasure(), rows.reader(_of("contacts"))),
     _writer("tickets", "What customers ask, and what they were promised.", rows.reader(_of("tickets"))),
     _writer("loyalty", "What customers bought, and the points they earned.", rows.reader(_of("loyalty"))),
     Board("reporting", "CRM reporting", "The unified view: how late it is, and whether it is whole.", (

@@ -51,9 +51,11 @@ def _shape(document: dict[str, Any], *, closed: bool) -> dict[str, Any]:
             drawn["enum"] = [drawn.pop("const")]
         if "prefixItems" in drawn:
             drawn |= {"items": drawn.pop("prefixItems"), "additionalItems": False}
-        if "propertyNames" in drawn:
-            names, each = drawn.pop("propertyNames")["enum"], drawn.pop("additionalProperties")
-            drawn |= {"properties": dict.fromkeys(names, each), "additionalProperties": False}
+        names = drawn.pop("propertyNames", {})
+        if "enum" in names:
+            drawn |= {"properties": dict.fromkeys(names["enum"], drawn.pop("additionalProperties")), "additionalProperties": False}
+        elif isinstance(drawn.get("additionalProperties"), dict):  # names of any kind: what they stand for is compared
+            drawn["additionalProperties"] = walk(drawn["additionalProperties"])
         elif closed and "properties" in drawn:
             drawn["additionalProperties"] = False
         if "properties" in drawn:

@@ -126,4 +126,4 @@ async def _let_go(state: State, stop: asyncio.Event) -> None:
         await stop.wait()
         return
     after = timedelta(days=settings.erase_without_basis_after_days)
-    await Forgetter(state.store, after=after, heard=lambda: heard_until_now(state.store, settings.kafka_bootstrap_servers)).run(stop)
+    await Forgetter(state.store, after=after, heard=lambda: heard_until_now(state.store.pool, settings.kafka_bootstrap_servers)).run(stop)

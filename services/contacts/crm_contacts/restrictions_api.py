@@ -44,7 +44,7 @@ async def restrict_use(body: RestrictionBody, call: Privacy) -> Answer:
             continue
         held = [part.state.restriction for part in done.parts if part.state.restriction]
         shown = await _restriction(call.store, held[0].request_id)
-        return await call.answer(done, shown, created=f"/v1/privacy/restrictions/{shown.id}")
+        return await call.answer(done, shown, created=f"/v1/privacy/restrictions/{shown.id}" if body.restricted else None)
     raise KeptMoving("Contacts kept being merged with this customer. Send the request again.")
 
 

@@ -78,7 +78,7 @@ async def without_basis(store: EventStore, after: Place, limit: int) -> tuple[li
     return found, Place(shown[-1]["since"], shown[-1]["stream_id"]) if len(rows) > limit else None
 
 
-async def heard_until_now(store: EventStore, bootstrap_servers: str) -> bool:
+async def heard_until_now(pool: asyncpg.Pool, bootstrap_servers: str) -> bool:
     """Wait until our reader has come as far as the topics were when asked; False when it has not within `PATIENCE`."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
     await consumer.start()
@@ -89,7 +89,7 @@ async def heard_until_now(store: EventStore, bootstrap_servers: str) -> bool:
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE
     while loop.time() < until:
-        read = {TopicPartition(row["topic"], row["partition"]): row["next"] for row in await store.pool.fetch(_HEARD, GROUP)}
+        read = {TopicPartition(row["topic"], row["partition"]): row["next"] for row in await pool.fetch(_HEARD, GROUP)}
         if all(read.get(each, 0) >= end for each, end in ends.items()):
             return True
         await asyncio.sleep(0.2)

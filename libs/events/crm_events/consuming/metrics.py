@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from crm_events.measuring import Section, from_zero
 
-_of = Section("Readers of topics", ("tickets", "loyalty", "projector"))
+_of = Section("Readers of topics", ("contacts", "tickets", "loyalty", "projector"))
 _WHERE = ("group", "topic", "partition")
 
 LAG = _of.gauge("crm_consumer_lag_records", _WHERE, "Records in the log that are not dealt with yet.", off="It grows: see `crm_consumer_behind_seconds`.")

@@ -1,5 +1,6 @@
 """Where rivals forget somebody in one system and keep them in the next: does every service obey, say so, and prove it?"""
 
+import asyncio
 import base64
 import json
 import time
@@ -57,7 +58,7 @@ async def test_t37_whose_only_ground_was_a_consent_is_found_when_it_is_gone(clie
     end = time.monotonic() + SOON
     while asking in without_basis(client):
         assert time.monotonic() < end, "contacts hears of the question"
-        time.sleep(0.2)
+        await asyncio.sleep(0.2)
     assert silent in without_basis(client)
     pool = await asyncpg.create_pool(backbone.surroundings().database_url("contacts"), min_size=1, max_size=1)
     try:

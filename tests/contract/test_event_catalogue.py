@@ -77,5 +77,14 @@ def test_who_reads_an_event_is_what_the_readers_follow() -> None:
     assert not any("loyalty" in who for who in consumers("ticket.opened"))
     assert not any("inputs of figures" in who for who in consumers("reporting_erasure.obeyed"))
     unread = [type_ for type_ in REGISTRY if len(consumers(type_)) == 1]
-    kept = {"offer.created", "price_change.announced", "privacy.restricted", "privacy.acknowledged", "privacy.certified"}
+    kept = {
+        "offer.created",
+        "price_change.announced",
+        "privacy.restricted",
+        "privacy.access_requested",
+        "privacy.exported",
+        "privacy.refused",
+        "privacy.acknowledged",
+        "privacy.certified",
+    }
     assert set(unread) <= kept | {"contact.absorbed", "contact.released", "discount.granted", "sla.policy_applied"}, unread

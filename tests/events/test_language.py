@@ -24,7 +24,7 @@ from crm_events.language.matching import MatchEvent
 from crm_events.language.offer import OfferEvent, OfferTargetEvent
 from crm_events.language.outreach import OutreachEvent
 from crm_events.language.price import PriceEvent
-from crm_events.language.privacy import LoyaltyErasureObeyed, PrivacyRequestEvent, ReportingErasureObeyed, TicketsErasureObeyed
+from crm_events.language.privacy import LoyaltyErasureObeyed, PrivacyRequestEvent, ReportingErasureObeyed, ReportingExportDelivered, TicketsErasureObeyed
 from crm_events.language.procedure import MacroEvent, ProcedureEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
@@ -44,6 +44,7 @@ STREAMS: dict[str, Any] = {
     "outreach": OutreachEvent,
     "privacy_request": PrivacyRequestEvent,
     "erasure": TicketsErasureObeyed | LoyaltyErasureObeyed | ReportingErasureObeyed,
+    "export": ReportingExportDelivered,
     "opportunity": OpportunityEvent,
     "effort": SalesEffortEvent,
     "match": MatchEvent,
@@ -144,7 +145,7 @@ def test_every_event_belongs_to_exactly_one_stream_and_is_registered() -> None:
 def test_only_things_about_no_customer_are_keyed_by_their_stream() -> None:
     assert {kind.type for kind in REGISTRY.values() if kind.keyed_by_stream} == {
         "sla_policy.defined", "calendar.defined", "procedure.defined", "macro.defined", "programme.published", "cost_rate.set", "target.set",
-        "offer.created", "price_change.announced", "reporting_erasure.obeyed",
+        "offer.created", "price_change.announced", "reporting_erasure.obeyed", "reporting_export.delivered",
     }  # fmt: skip
 
 

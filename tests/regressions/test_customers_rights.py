@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 from crm_contacts.unbased import heard_until_now
+from crm_local import issuing
 from crm_local.stack import Stack
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from front_end import Client, token
@@ -46,6 +47,38 @@ def test_t35_an_erasure_reaches_every_service_and_each_proves_that_it_obeyed(cli
         assert client.send("reporting", "GET", f"/v1/customers/{member}").status_code == 410
     checked(erasure["certificate"])
     assert client.get("reporting", f"/v1/customers/{bystander}")["customer_id"] == bystander, "nobody else was forgotten"
+
+
+def test_a_customer_is_given_everything_that_is_known_of_them_and_where_it_came_from(client: Client, stack: dict[str, str], backbone: Stack) -> None:
+    customer, other = known_everywhere(client), known_everywhere(client)
+    asked = client.post("contacts", "/v1/privacy/exports", {"customer_id": customer}).json()
+    assert (asked["state"], asked["exported_at"]) == ("requested", None)
+    path = f"/v1/customers/{customer}/export"
+    told = client.get("reporting", f"{path}?request_id={asked['id']}")
+    assert (told["customer_id"], told["member_ids"], told["view"]["profile"]["name"]) == (customer, [customer], "پروین")
+    assert {each["source"] for each in told["events"]} == {"/contacts", "/tickets", "/loyalty"}
+    assert [each["data"]["text"] for each in told["events"] if each["type"] == "ticket.opened"] == ["خانهٔ ما عوض شد."]
+    assert {each["subject"] for each in told["events"]} == {customer}, "nothing of anybody else"
+    end = time.monotonic() + SOON
+    while (now := client.get("contacts", f"/v1/privacy/exports/{asked['id']}"))["state"] != "exported":
+        assert time.monotonic() < end, now
+        time.sleep(0.2)
+    problem = client.send("contacts", "POST", f"/v1/privacy/exports/{asked['id']}/refusal", {"reason": "excessive"})
+    assert (problem.status_code, problem.json()["rule"]) == (409, "already-answered")
+
+    page = client.send("reporting", "GET", f"{path}?form=html")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert all(word in page.text for word in ("خانهٔ ما عوض شد.", "ticket.opened", "۱۴۰", "</html>"))
+    mine = Client(stack, issuing.token(backbone.data_dir, scopes="self", customer=customer))
+    own = mine.get("reporting", path)
+    assert own["view"]["profile"]["name"] == "پروین", "it is theirs"
+    assert "exportCustomer" in {each["operation"] for each in own["read_by"]}, "who read it is told, too"
+    assert mine.send("reporting", "GET", f"/v1/customers/{other}/export").status_code == 404
+    mine.close()
+    client.post("contacts", "/v1/privacy/erasures", {"customer_id": customer})
+    while client.send("reporting", "GET", path).status_code != 410:
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 async def test_t37_whose_only_ground_was_a_consent_is_found_when_it_is_gone(client: Client, stack: dict[str, str], backbone: Stack) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 import orjson
 from crm_contacts.basis import GROUNDS
 from crm_contacts.certifying import HEARD as OBEYED
+from crm_contacts.exports_api import DELIVERED
 from crm_events.examples import example
 from crm_events.follower import HEARD
 from crm_events.obeying import ERASED
@@ -22,7 +23,7 @@ from crm_tickets.entitled import HEARD as RIGHTS
 from crm_tickets.on_breach import HEARD as BROKEN
 
 FOLLOWED = {
-    "contacts": {*OBEYED, *GROUNDS},
+    "contacts": {*OBEYED, *GROUNDS, DELIVERED},
     "tickets": HEARD | {*RIGHTS, BROKEN, ERASED},  # both by crm_events.follower.CustomerEdges
     "loyalty": HEARD | {*FORGETS, *TIERS, COMPLETED},
 }
@@ -32,6 +33,7 @@ _WHY = (
     | dict.fromkeys(RIGHTS, "whose tickets come first")
     | dict.fromkeys(OBEYED, "who has obeyed an erasure")
     | dict.fromkeys(GROUNDS, "for what reason we know the customer")
+    | {DELIVERED: "whose request to see their data was answered"}
     | {COMPLETED: "which points we owe for it", BROKEN: "who is called in"}
 )
 

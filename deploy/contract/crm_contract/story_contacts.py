@@ -14,6 +14,7 @@ CARD = "0199b0c4-5a10-7c3e-9d21-6f0a4be1d001"
 TABLET = "0199b0c4-5a10-7c3e-9d21-6f0a4be1d002"
 CALL = "0199b0c4-5a10-7c3e-9d21-6f0a4be1e001"
 MERGE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1f001"
+EXPORT, REFUSED_EXPORT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ab01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1ab02"
 CHANCE = "0199b0c4-5a10-7c3e-9d21-6f0a4be10c01"
 LOST = "0199b0c4-5a10-7c3e-9d21-6f0a4be10c02"
 OUTREACH = "0199b0c4-5a10-7c3e-9d21-6f0a4be10b01"
@@ -184,6 +185,15 @@ CONTACTS: list[Step] = [
     step("setConsent", "noLetters", "She takes it back", path={"contact_id": TWIN, "purpose": "marketing", "channel": "post"}, body={
         "status": "withdrawn", "text_version": "2026-1", "occurred_at": "2026-10-08T08:22:00Z",
     }),
+    step("requestExport", "allOfIt", "She asks what we know of her", 201, body={"id": EXPORT, "customer_id": MARYAM, "occurred_at": "2026-10-08T08:23:00Z"}),
+    step("requestExport", "ofHerSister", "So does her sister, who cannot show who she is", 201, body={
+        "id": REFUSED_EXPORT, "customer_id": TWIN, "occurred_at": "2026-10-08T08:24:00Z",
+    }),
+    step("refuseExport", "notIdentified", "She is not told", path={"export_id": REFUSED_EXPORT}, body={
+        "reason": "not_identified", "occurred_at": "2026-10-08T08:25:00Z",
+    }),
+    step("refuseExport", "forAnotherReason", "Once refused, it is refused", 409, path={"export_id": REFUSED_EXPORT}, body={"reason": "excessive"}),
+    step("getExport", "refused", "What became of it", path={"export_id": REFUSED_EXPORT}),
     step("listWithoutBasis", "sister", "Whom nothing allows us to keep, since when"),
     step("registerContact", "toBeForgotten", "Somebody who will ask to be forgotten", 201, body={
         "id": FORGOTTEN, "kind": "person", "name": "رضا امینی", "occurred_at": "2026-10-04T11:00:00Z",

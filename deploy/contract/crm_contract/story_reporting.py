@@ -22,6 +22,7 @@ REPORTING: list[Step] = [
     step("getTimeline", "oneDay", "What happened on the day of her complaint", path=_HER, query={
         "types": "ticket.opened,ticket.message_added,interaction.recorded", "from": "2026-10-06T00:00:00Z", "to": "2026-10-11T00:00:00Z",
     }),
+    step("exportCustomer", "nobody", "Of nobody nothing is known", 404, path={"customer_id": NOBODY}),
     step("listEvents", "herBeginning", "Her first event, opened", query={"customer_id": MARYAM, "limit": 1}),
     step("listEvents", "noSuchSource", "A source that is not known", 422, query={"source": "elsewhere"}),
     step("streamCustomer", "firstView", "The stream begins with the view", path=_HER),

@@ -64,6 +64,10 @@ LATE = (
         {"crm_erasure_oldest_seconds": "0+60x30"}, {"crm_erasure_oldest_seconds": "0+15x30"},
     ),
     Alert(
+        "AccessLate", "late", "ticket", "max(crm_access_oldest_seconds) > 25 * 86400", "1h", "A customer waits to be told what is known of them.",
+        {"crm_access_oldest_seconds": "2200000+60x90"}, {"crm_access_oldest_seconds": "2000000+60x90"}, at="80m",
+    ),
+    Alert(
         "ErasureNotObeyed", "late", "ticket", "max(crm_erasure_unobeyed_seconds) > 600 or max(crm_erasure_uncertified_seconds) > 600", "5m",
         "Somebody who keeps data of an erased customer has not said that it is gone.",
         {"crm_erasure_uncertified_seconds": "0+60x30", 'crm_erasure_unobeyed_seconds{process="tickets"}': "0x30"},

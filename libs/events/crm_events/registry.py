@@ -20,7 +20,7 @@ from crm_events.language.matching import MatchEvent
 from crm_events.language.offer import OfferEvent, OfferTargetEvent
 from crm_events.language.outreach import OutreachEvent
 from crm_events.language.price import PriceEvent
-from crm_events.language.privacy import LoyaltyErasureObeyed, PrivacyRequestEvent, ReportingErasureObeyed, TicketsErasureObeyed
+from crm_events.language.privacy import LoyaltyErasureObeyed, PrivacyRequestEvent, ReportingErasureObeyed, ReportingExportDelivered, TicketsErasureObeyed
 from crm_events.language.procedure import MacroEvent, ProcedureEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
@@ -73,7 +73,7 @@ _OWNED: Mapping[str, tuple[Any, ...]] = {
         MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent, InvoiceEvent, OfferEvent, OfferTargetEvent, RewardEvent, PriceEvent,
         LoyaltyErasureObeyed,
     ),
-    "reporting": (CostRateEvent, TargetEvent, ReportingErasureObeyed),
+    "reporting": (CostRateEvent, TargetEvent, ReportingErasureObeyed, ReportingExportDelivered),
 }  # fmt: skip
 _UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}  # (type, from version); none yet: every type is at version 1
 

@@ -245,6 +245,21 @@ class ErasureAnswer(Resource):
     certificate: CertificateAnswer | None
 
 
+class ExportAnswer(Resource):
+    """`state`: requested, exported or refused. `due_at`: by when the law wants an answer. It is given by reporting's exportCustomer, read with this `id`."""
+
+    id: UUID
+    version: int
+    state: str
+    customer_id: UUID
+    occurred_at: Instant
+    due_at: Instant
+    exported_at: Instant | None
+    refused_at: Instant | None
+    reason: str | None
+    recorded_at: Instant
+
+
 class RestrictionAnswer(Resource):
     """Whether the customer's data may not be used, since when. `member_ids`: the contacts it was said of."""
 

@@ -18,6 +18,7 @@ from crm_contacts import (
     consents_api,
     contacts_api,
     erasures_api,
+    exports_api,
     identifiers_api,
     interactions_api,
     matches_api,
@@ -39,6 +40,7 @@ from crm_contacts.cluster import clusters
 from crm_contacts.described import DESCRIBED
 from crm_contacts.effort import EFFORTS
 from crm_contacts.eraser import Eraser
+from crm_contacts.exports_api import deliveries
 from crm_contacts.interaction import INTERACTIONS
 from crm_contacts.match import MATCHES
 from crm_contacts.matcher import Matcher
@@ -67,6 +69,7 @@ ROUTERS = tuple(
         previews_api,
         erasures_api,
         restrictions_api,
+        exports_api,
         basis_api,
         redactions_api,
         outreach_api,
@@ -111,7 +114,7 @@ async def _hear(state: State, stop: asyncio.Event) -> None:
     settings: ContactsSettings = state.settings
     await Follower(
         tuple(SOURCES[source] for source in HEARS),
-        acknowledgements(state.store) | grounds(),
+        acknowledgements(state.store) | deliveries(state.store) | grounds(),
         group=GROUP,
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),

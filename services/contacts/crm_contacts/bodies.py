@@ -270,6 +270,19 @@ class AcknowledgementBody(Told):
     counts: dict[Code, Annotated[int, Field(ge=0, le=2**53 - 1)]] = Field(default={}, max_length=20)
 
 
+class ExportBody(Told):
+    """Who wants to know what is known of them."""
+
+    id: UUID | None = None
+    customer_id: UUID
+
+
+class ExportRefusalBody(Told):
+    """Why they are not told: a code, such as `not_identified` or `excessive`."""
+
+    reason: Code
+
+
 class RestrictionBody(Told):
     """Whose data are kept and not used, with everyone merged into one customer with them; or, `restricted` false, may be used again."""
 

@@ -25,7 +25,7 @@ from crm_events.vault import TTL, Vault
 
 from crm_contacts.certifying import Certifier
 from crm_contacts.erasure import confirm_erasure
-from crm_contacts.metrics import WAITING
+from crm_contacts.metrics import ASKED, WAITING
 from crm_contacts.streams import CONTACTS, MERGE
 
 POLL = 0.5  # seconds between looks; one query on a partial index that is nearly always empty
@@ -50,6 +50,10 @@ select stream_id, state ->> 'event_id' as event_id, array(select jsonb_array_ele
 from streams where type = 'redaction' and stream_id > $1 order by stream_id limit $2
 """
 _OLDEST = "select coalesce(extract(epoch from clock_timestamp() - min(recorded_at)), 0)::float8 from streams where erasing"
+_ASKED = """
+select coalesce(extract(epoch from clock_timestamp()) - min((state -> 'columns' ->> 'asked_at')::bigint) / 1000.0, 0)::float8 from streams
+where type = 'privacy_request' and state -> 'columns' ->> 'asked_at' is not null
+"""
 _NOTE = "insert into destroyed_key (customer_id, key_id) select * from unnest($1::uuid[], $2::uuid[]) on conflict (customer_id) do nothing"
 
 log = structlog.get_logger(__name__)
@@ -64,7 +68,7 @@ class Eraser:
         self._lease: lease.Lease | None = None
         self._looked_at = self._told_at = self._certified_at = float("-inf")
         self._leader = LEADER.on(store.metrics.registry).labels("eraser")
-        self._oldest = WAITING.on(store.metrics.registry)
+        self._oldest, self._asked = WAITING.on(store.metrics.registry), ASKED.on(store.metrics.registry)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A database or vault that is away is waited for; the rows keep what is to be done."""
@@ -137,6 +141,7 @@ class Eraser:
     async def _tell(self) -> None:
         if time.monotonic() - self._told_at > TELL:
             self._oldest.set(await self._store.pool.fetchval(_OLDEST))
+            self._asked.set(await self._store.pool.fetchval(_ASKED))
             self._told_at = time.monotonic()
 
     async def _leads(self) -> bool:

@@ -16,6 +16,12 @@ UNCERTIFIED = _of.gauge(
     "How long ago the first service said that it had obeyed the erasure that waits longest for its certificate, told by the leader; 0 = none waits.",
     off="Above 600: somebody has not said that it obeyed; the erasure's `awaiting` names them, see the runbook ErasureNotObeyed.",
 )
+ASKED = _of.gauge(
+    "crm_access_oldest_seconds",
+    [],
+    "How long the customer who waits longest to be told what is known of them has waited, told by the leader; 0 = none waits.",
+    off="Above 25 days: the law gives a month, see the runbook AccessLate.",
+)
 
 _finding = Section("Finding who is one customer", ("contacts",))
 

@@ -7,7 +7,15 @@ from typing import assert_never
 from uuid import UUID
 
 from crm_events.deciding import Aggregate, Fact
-from crm_events.language.privacy import PrivacyAcknowledged, PrivacyCertified, PrivacyRequestEvent
+from crm_events.language.privacy import (
+    PrivacyAccessRequested,
+    PrivacyAcknowledged,
+    PrivacyCertified,
+    PrivacyExported,
+    PrivacyRefused,
+    PrivacyRequestEvent,
+)
+from crm_events.refusals import AlreadyExists, NotFound, Rejected
 
 SERVICES = ("contacts", "tickets", "loyalty", "reporting")
 
@@ -36,8 +44,12 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class PrivacyRequest:
-    """An erasure as its acknowledgements tell of it; empty until the first."""
+    """An erasure as its acknowledgements tell of it, empty until the first; or the wish to see what is known, from when it was told."""
 
+    asked_at: datetime | None = None
+    exported_at: datetime | None = None
+    refused_at: datetime | None = None
+    reason: str | None = None
     acknowledged: tuple[Acknowledgement, ...] = ()
     certificate: Certificate | None = None
 
@@ -51,6 +63,12 @@ def evolve(request: PrivacyRequest, fact: Fact[PrivacyRequestEvent]) -> PrivacyR
     """The request after one more event."""
     event, at = fact.event, fact.occurred_at
     match event:
+        case PrivacyAccessRequested():
+            return replace(request, asked_at=at)
+        case PrivacyExported():
+            return replace(request, exported_at=at)
+        case PrivacyRefused():
+            return replace(request, refused_at=at, reason=event.reason)
         case PrivacyAcknowledged():
             return replace(request, acknowledged=(*request.acknowledged, Acknowledgement(event.service, event.member_id, at, event.counts)))
         case PrivacyCertified():
@@ -65,7 +83,34 @@ def acknowledge(request: PrivacyRequest, *, request_id: UUID, service: str, memb
     return [PrivacyAcknowledged(request_id=request_id, member_id=member, service=service, counts=dict(counts)) for member in lacking]
 
 
-def _columns(request: PrivacyRequest) -> dict[str, str]:
+def ask(request: PrivacyRequest, *, request_id: UUID) -> list[PrivacyRequestEvent]:
+    """They ask what is known of them. AlreadyExists, if the id given is another request's."""
+    if request != PrivacyRequest():
+        raise AlreadyExists("A request of this id is there already.", request_id)
+    return [PrivacyAccessRequested(request_id=request_id)]
+
+
+def answer(request: PrivacyRequest, *, request_id: UUID) -> list[PrivacyRequestEvent]:
+    """They were given it. Nothing new where that was told, or the request was refused, or nobody asked."""
+    open_ = request.asked_at and not (request.exported_at or request.refused_at)
+    return [PrivacyExported(request_id=request_id)] if open_ else []
+
+
+def refuse(request: PrivacyRequest, *, request_id: UUID, reason: str) -> list[PrivacyRequestEvent]:
+    """They are not given it. Rejected where they were; said again for the same reason, it is nothing new."""
+    if request.asked_at is None:
+        raise NotFound("There is no export of this id.")
+    if request.exported_at:
+        raise Rejected("already-answered", "They were given what is known of them.")
+    if request.refused_at and request.reason != reason:
+        raise Rejected("already-refused", "It was refused for another reason.")
+    return [] if request.refused_at else [PrivacyRefused(request_id=request_id, reason=reason)]
+
+
+def _columns(request: PrivacyRequest) -> dict[str, object]:
+    if request.asked_at:
+        done = request.exported_at or request.refused_at
+        return {} if done else {"asked_at": int(request.asked_at.timestamp() * 1000)}
     return {} if request.certificate else {"uncertified": "true"}
 
 

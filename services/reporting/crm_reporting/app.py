@@ -18,6 +18,7 @@ from crm_events.tracing import connection_class
 from fastapi import FastAPI
 
 from crm_reporting import (
+    access_api,
     builds,
     customers_api,
     events_api,
@@ -56,7 +57,7 @@ WIDE_SECONDS = 30.0
 # A figure's best plan depends on its period; and a drain, which runs here, must not hold a customer's lock in a frozen process.
 WIDELY = {"jit": "off", "plan_cache_mode": "force_custom_plan", **PATIENCE}
 
-READS = (listing_api, stream_api, customers_api, events_api, kpis_api)
+READS = (listing_api, stream_api, customers_api, access_api, events_api, kpis_api)
 OPERATING = (operations_api, parked_api, pausing_api, status_api, trail_api)
 ROUTERS = tuple(each.router for each in (*READS, inputs_api, *OPERATING, webhooks_api, log_api))
 

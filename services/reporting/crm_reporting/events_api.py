@@ -75,7 +75,7 @@ async def list_events(
         except Beyond as beyond:
             detail = f"The journal ends at {beyond.end}: this place is of another journal. Begin again, from 0 or from {beyond.end}."
             raise misfit("after", "beyond-the-end", detail) from None
-    content = await _lines(call, found.rows)
+    content = await lines(call, found.rows)
     await _note(call, found.rows)
     head = {"Next-After": str(found.next_after), "Journal-End": str(found.end), "Cache-Control": "no-store"}
     return Response(content, media_type=NDJSON, headers=head)
@@ -87,7 +87,8 @@ async def _merged(reader: Reader, connection: Connection, customer_id: str) -> l
     return (await members(connection, build, [root]))[root]
 
 
-async def _lines(call: Call, rows: Sequence[asyncpg.Record]) -> bytes:
+async def lines(call: Call, rows: Sequence[asyncpg.Record]) -> bytes:
+    """A CloudEvent a line, opened for who may see it."""
     told = dict[int, Any]()
     for erased, may_see in ((False, call.may_see_personal), (True, False)):  # from the moment they asked, though their keys live a little longer
         raw = [_line(row, call.state.settings.url) for row in rows if row["erased"] is erased]

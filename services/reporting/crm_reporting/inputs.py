@@ -11,6 +11,8 @@ from crm_events.language.reference import CostRateSet, TargetSet
 from crm_events.obeying import OBEDIENCES
 from crm_events.refusals import Invalid, Rejected
 
+from crm_reporting.exporting import EXPORTS
+
 MOST_VERSIONS = 500  # all are kept in the row: figures of the past are asked for too
 
 V = TypeVar("V", CostRateSet, TargetSet)
@@ -42,7 +44,7 @@ def evolve_targets(targets: Targets, fact: Fact[TargetSet]) -> Targets:
 
 COST_RATES = Aggregate("cost_rate", CostRates, evolve_rates)
 TARGETS = Aggregate("target", Targets, evolve_targets)
-AGGREGATES: tuple[Aggregate[Any, Any], ...] = (COST_RATES, TARGETS, OBEDIENCES)
+AGGREGATES: tuple[Aggregate[Any, Any], ...] = (COST_RATES, TARGETS, OBEDIENCES, EXPORTS)
 
 
 def input_id(kind: str, name: str) -> UUID:

@@ -15,6 +15,28 @@ class PrivacyRestricted(Event):
     restricted: bool
 
 
+class PrivacyAccessRequested(Event):
+    """The customer asks what is known of them. The request's stream."""
+
+    type = "privacy.access_requested"
+    request_id: UUID
+
+
+class PrivacyExported(Event):
+    """They were given everything that is known of them. The request's stream."""
+
+    type = "privacy.exported"
+    request_id: UUID
+
+
+class PrivacyRefused(Event):
+    """They were not, and why. The request's stream."""
+
+    type = "privacy.refused"
+    request_id: UUID
+    reason: Code
+
+
 class PrivacyAcknowledged(Event):
     """`service` has obeyed an erasure for one id of the customer, and says what it looked through; none of it can be opened. The request's stream."""
 
@@ -64,4 +86,13 @@ class ReportingErasureObeyed(_Obeyed):
     keyed_by_stream: ClassVar[bool] = True
 
 
-PrivacyRequestEvent: TypeAlias = PrivacyAcknowledged | PrivacyCertified
+class ReportingExportDelivered(Event):
+    """All that is known of the customer `member_id` was handed out, to its end, for this request. About no customer by its key. A stream of its own."""
+
+    type = "reporting_export.delivered"
+    keyed_by_stream: ClassVar[bool] = True
+    request_id: UUID
+    member_id: UUID
+
+
+PrivacyRequestEvent: TypeAlias = PrivacyAccessRequested | PrivacyExported | PrivacyRefused | PrivacyAcknowledged | PrivacyCertified

@@ -36,6 +36,7 @@ TOPICS = (*SOURCES.values(), "crm.customers.v1")
 _REASONED = (
     "adjustPoints", "startRebuild", "recordReturn", "cancelRedemption", "redactEvent", "recordOutreachResult", "loseOpportunity", "suspendMember",
     "resumeMember", "closeMember", "blockPoints", "unblockPoints", "overrideTier", "revokeEntitlement", "writeOffInvoice", "declineOffer", "cancelReward",
+    "refuseExport",
 )  # fmt: skip
 SPARED = {"publishProgramme": {"name"}, "defineCalendar": {"name"}, "createOffer": {"name"}} | {operation: {"reason"} for operation in _REASONED}
 EVERYWHERE = f"{WORD} {NAME} 0{PHONE} {EMAIL}@leak.example"

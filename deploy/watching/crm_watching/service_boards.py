@@ -25,7 +25,7 @@ def _erasure() -> Row:
         graph("The longest wait to be forgotten", "s", ("max(crm_erasure_oldest_seconds)", "waits"), wrong_from=600),
         graph("The longest wait for who must obey an erasure", "s", ("max by (process) (crm_erasure_unobeyed_seconds)", "{{process}}"),
               ("max(crm_erasure_uncertified_seconds)", "certificate"), wrong_from=600),
-        graph("The longest wait to be told what is known", "s", ("max(crm_access_oldest_seconds)", "waits"), wrong_from=2_160_000, width=24),
+        graph("The longest wait to be told what is known", "s", ("max(crm_access_oldest_seconds)", "waits"), wrong_from=2_160_000),
     ))  # fmt: skip
 
 

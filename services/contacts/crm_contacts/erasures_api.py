@@ -13,12 +13,12 @@ from fastapi import APIRouter
 
 from crm_contacts import certifying
 from crm_contacts.access import Privacy
-from crm_contacts.answers import AcknowledgementAnswer, CertificateAnswer, ErasureAnswer
 from crm_contacts.bodies import AcknowledgementBody, ErasureBody
 from crm_contacts.certificate import Signer
 from crm_contacts.certifying import Erasure, erasure_of
 from crm_contacts.forgetting import forget
 from crm_contacts.privacy_request import PRIVACY_REQUESTS, SERVICES, Certificate
+from crm_contacts.privacy_shapes import AcknowledgementAnswer, CertificateAnswer, ErasureAnswer
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.streams import CONTACTS
 

@@ -20,10 +20,10 @@ from uuid_utils.compat import uuid7
 
 from crm_contacts import privacy_request
 from crm_contacts.access import Privacy
-from crm_contacts.answers import ExportAnswer
 from crm_contacts.bodies import ExportBody, ExportRefusalBody
 from crm_contacts.cluster import clusters, must_stand
 from crm_contacts.privacy_request import PRIVACY_REQUESTS, PrivacyRequest
+from crm_contacts.privacy_shapes import ExportAnswer
 
 router = APIRouter(tags=["privacy"])
 

@@ -9,9 +9,9 @@ from crm_events.store.loading import Loaded
 from fastapi import APIRouter
 
 from crm_contacts.access import Privacy
-from crm_contacts.answers import RedactionAnswer
 from crm_contacts.bodies import RedactionBody
 from crm_contacts.cluster import clusters, must_stand
+from crm_contacts.privacy_shapes import RedactionAnswer
 from crm_contacts.redaction import REDACTIONS, Redaction, redact, redaction_id
 
 router = APIRouter(tags=["privacy"])

@@ -15,11 +15,11 @@ from fastapi import APIRouter
 from uuid_utils.compat import uuid7
 
 from crm_contacts.access import Privacy
-from crm_contacts.answers import RestrictionAnswer
 from crm_contacts.bodies import RestrictionBody
 from crm_contacts.cluster import clusters
 from crm_contacts.contact import Contact
 from crm_contacts.erasure import NotWhole, must_be_whole
+from crm_contacts.privacy_shapes import RestrictionAnswer
 from crm_contacts.profile import standing
 from crm_contacts.streams import CONTACTS
 

@@ -31,7 +31,26 @@ _SCHEMA = {
     "title": "AccessDocument",
     "description": "`view`: as getCustomer shows it; `events`: every CloudEvent, the oldest journalled first; `read_by`: who read about them, newest first.",
     "required": ["customer_id", "member_ids", "made_at", "view", "events", "read_by"],
-    "additionalProperties": True,
+    "properties": {
+        "customer_id": {"type": "string", "format": "uuid"},
+        "member_ids": {"type": "array", "items": {"type": "string", "format": "uuid"}},
+        "made_at": {"type": "string", "format": "date-time"},
+        "view": {"type": "object", "additionalProperties": True},
+        "events": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+        "read_by": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["at", "actor", "operation", "opened"],
+                "properties": {
+                    "at": {"type": "string", "format": "date-time"},
+                    "actor": {"type": "string"},
+                    "operation": {"type": "string"},
+                    "opened": {"type": "boolean", "description": "personal fields were shown"},
+                },
+            },
+        },
+    },
 }
 _TOLD: dict[int | str, dict[str, Any]] = {
     200: {"description": "Everything.", "content": {"application/json": {"schema": _SCHEMA}, "text/html": {"schema": {"type": "string"}}}}

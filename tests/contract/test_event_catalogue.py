@@ -86,5 +86,8 @@ def test_who_reads_an_event_is_what_the_readers_follow() -> None:
         "privacy.refused",
         "privacy.acknowledged",
         "privacy.certified",
+        "work.logged",
+        "idea.proposed",
+        "idea.status_changed",
     }
     assert set(unread) <= kept | {"contact.absorbed", "contact.released", "discount.granted", "sla.policy_applied"}, unread

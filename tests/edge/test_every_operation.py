@@ -28,6 +28,7 @@ BODIES: Mapping[str, Any] = {  # what a customer's own operations take: all of t
     "setPreferences": {"language": "fa"},
     "openTicket": {"customer_id": "{customer_id}", "kind": "question", "channel": "web", "priority": "low", "subject": "کجاست؟", "text": "نرسید."},
     "acceptRecovery": {},
+    "proposeIdea": {"customer_id": "{customer_id}", "title": "جعبهٔ دوجداره", "text": "در باران خشک می‌ماند."},
     "declineRecovery": {},
     "addMessage": {"author": {"kind": "customer", "id": "{customer_id}"}, "visibility": "public", "channel": "web", "text": "سلام"},
     "closeTicket": {},

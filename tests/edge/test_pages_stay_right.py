@@ -163,6 +163,10 @@ def _of_tickets(shop: Shop) -> dict[str, Listing]:
     customer = shop.person()
     ticket = shop.ticket(customer, occurred_at="2001-02-03T00:00:00Z")
     said = {"author": {"kind": "agent", "id": "a"}, "visibility": "public", "channel": "web", "text": "…"}
+    work = {"agent_id": "a", "role": "r", "activity": "x", "seconds": 60, "customer_facing": True, "ticket_id": ticket}
+    care = {"customer_id": customer, "about_id": ticket, "occurred_at": "2001-01-01T00:00:00Z"}
+    heard = {"customer_id": customer, "source": "inline", "topic": "x", "text": "…"}
+    idea = {"customer_id": customer, "title": "…", "text": "…"}
     hours = {"time_zone": "Asia/Tehran", "week": {"sat": [["08:00", "16:00"]]}, "holidays": []}
     promise = {"rank": 900, "when": {"categories": [shop.mark]}, "targets": {"first_reply": 60}, "calendar": f"h-{shop.mark}", "pauses": {}}
     shop.made("tickets", f"/v1/calendars/h-{shop.mark}", hours, "PUT")
@@ -173,6 +177,14 @@ def _of_tickets(shop: Shop) -> dict[str, Listing]:
             f"/v1/tickets/{ticket}/messages",
             lambda: shop.made("tickets", f"/v1/tickets/{ticket}/messages", said | {"occurred_at": shop.moment()}),
         ),
+        "listWork": Listing("tickets", f"/v1/work?ticket_id={ticket}", lambda: shop.made("tickets", "/v1/work", work | {"occurred_at": shop.moment()})),
+        "listFollowups": Listing(
+            "tickets", f"/v1/followups?customer_id={customer}", lambda: shop.made("tickets", "/v1/followups", care | {"due_at": shop.moment()})
+        ),
+        "listFeedback": Listing(
+            "tickets", f"/v1/feedback?customer_id={customer}", lambda: shop.made("tickets", "/v1/feedback", heard | {"occurred_at": shop.moment()})
+        ),
+        "listIdeas": Listing("tickets", f"/v1/ideas?customer_id={customer}", lambda: shop.made("tickets", "/v1/ideas", idea | {"occurred_at": shop.moment()})),
         "listSlaPolicies": Listing("tickets", "/v1/sla-policies", lambda: shop.made("tickets", f"/v1/sla-policies/{shop.name()}", promise, "PUT"), "name"),
         "listProcedures": Listing(
             "tickets", "/v1/procedures", lambda: shop.made("tickets", f"/v1/procedures/{shop.name()}", {"steps": ["opened", "closed"]}, "PUT"), "name"

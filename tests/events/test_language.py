@@ -18,6 +18,7 @@ from crm_events.language.contacts import (
     RelationshipEvent,
 )
 from crm_events.language.entitlement import EntitlementEvent
+from crm_events.language.improvement import FeedbackEvent, IdeaEvent
 from crm_events.language.invoice import InvoiceEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.matching import MatchEvent
@@ -30,6 +31,7 @@ from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
 from crm_events.language.reward import RewardEvent
 from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
+from crm_events.language.service_work import FollowupEvent, WorkEvent
 from crm_events.language.sla import CalendarEvent, SlaPolicyEvent
 from crm_events.language.surveys import SurveyEvent
 from crm_events.language.tickets import TicketAssigned, TicketCategorised, TicketEvent
@@ -50,6 +52,10 @@ STREAMS: dict[str, Any] = {
     "match": MatchEvent,
     "survey": SurveyEvent,
     "ticket": TicketEvent,
+    "work": WorkEvent,
+    "followup": FollowupEvent,
+    "feedback": FeedbackEvent,
+    "idea": IdeaEvent,
     "sla_policy": SlaPolicyEvent,
     "calendar": CalendarEvent,
     "procedure": ProcedureEvent,
@@ -113,6 +119,8 @@ PERSONAL = {
     "ticket.resolved": {"resolution"},
     "ticket.reopened": {"reason"},
     "ticket.csat_given": {"comment"},
+    "feedback.captured": {"text"},
+    "idea.proposed": {"title", "text"},
     "member.enrolled": {"card_number"},
     "entitlement.revoked": {"exception"},
     "tier.overridden": {"exception"},
@@ -147,6 +155,12 @@ def test_only_things_about_no_customer_are_keyed_by_their_stream() -> None:
         "sla_policy.defined", "calendar.defined", "procedure.defined", "macro.defined", "programme.published", "cost_rate.set", "target.set",
         "offer.created", "price_change.announced", "reporting_erasure.obeyed", "reporting_export.delivered",
     }  # fmt: skip
+
+
+def test_work_feedback_and_ideas_alone_may_be_about_nobody() -> None:
+    told = {kind.type for kind in REGISTRY.values() if kind.model.may_be_about_nobody}
+    assert told == {"work.logged", "feedback.captured", "feedback.acted_on", "idea.proposed", "idea.status_changed"}
+    assert not any(REGISTRY[type_].keyed_by_stream for type_ in told)
 
 
 def test_exactly_these_fields_are_sealed() -> None:
@@ -223,6 +237,7 @@ def test_the_documents_list_every_event_under_its_owner_and_stream() -> None:
         for line in page.splitlines()
         if line.startswith(("| contacts", "| tickets", "| loyalty", "| reporting"))
     ]
-    told = {(owner, *stream.removesuffix(" ⊘").split(), type_, stream.endswith("⊘")) for owner, stream, types in rows for type_ in types.split(", ")}
+    told = [(owner, *stream.partition(" ")[::2], type_) for owner, stream, types in rows for type_ in types.split(", ")]
     kinds = [(stream, REGISTRY[model.type]) for stream in STREAMS for model in members(stream)]
-    assert told == {(kind.owner, stream, kind.type, kind.keyed_by_stream) for stream, kind in kinds}
+    marks = {kind.type: "⊘" if kind.keyed_by_stream else "(⊘)" if kind.model.may_be_about_nobody else "" for _, kind in kinds}
+    assert sorted(told) == sorted((kind.owner, stream, marks[kind.type], kind.type) for stream, kind in kinds), "each once"

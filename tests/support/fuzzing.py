@@ -29,6 +29,10 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
     sale = {"document": uuid.uuid4().hex, "channel": "shop", "currency": "EUR", "lines": [line]}
     transaction = _made(stack, "loyalty", f"/v1/members/{member}/transactions", sale)
     offer = _made(stack, "tickets", f"/v1/tickets/{ticket}/recoveries", {"kind": "refund"})
+    work = {"agent_id": "agent-7", "role": "support", "activity": "courier", "seconds": 60, "customer_facing": False, "ticket_id": ticket}
+    care = {"customer_id": contact, "about_id": ticket, "due_at": "2190-01-01T00:00:00Z"}
+    heard = {"customer_id": contact, "source": "inline", "topic": "packaging", "text": "جعبه خیس بود."}
+    idea = {"title": "جعبهٔ دوجداره", "text": "خشک می‌ماند."}
     right = _made(stack, "loyalty", "/v1/entitlements", {"customer_id": contact, "kind": "warranty", "scope": "چای‌ساز"})
     asked = _made(stack, "contacts", f"/v1/contacts/{contact}/surveys", {"survey": "autumn", "channel": "web"})
     pair = _made(stack, "contacts", "/v1/matches", {"contact_id": contact, "other_id": other})
@@ -58,6 +62,10 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
         "recovery_id": offer,
         "match_id": pair,
         "survey_id": asked,
+        "work_id": _made(stack, "tickets", "/v1/work", work),
+        "followup_id": _made(stack, "tickets", "/v1/followups", care),
+        "feedback_id": _made(stack, "tickets", "/v1/feedback", heard),
+        "idea_id": _made(stack, "tickets", "/v1/ideas", idea),
     }
 
 

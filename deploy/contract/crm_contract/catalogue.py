@@ -21,6 +21,7 @@ Which events are there, what do they mean, and who reads them? These pages are m
 [Events](../events.md) tells how they are built, [reading events](../consuming.md) how to read them, [the change log](changes.md) what changed in them.
 [asyncapi.json](asyncapi.json) says the same to programs; each service serves its part at `/asyncapi.json`.
 """
+_OR_NOBODY = "; about none: keyed by its stream"
 _PAGE = """# Events of {owner}
 
 What does {owner} tell? Topic `{topic}`; each event's JSON Schema is served at its `dataschema`, and kept beside the sources. Personal fields are sealed on
@@ -59,7 +60,9 @@ def _page(owner: str) -> str:
 def _event(kind: Kind) -> str:
     schema, name = of_model(kind.model), kind.model.__name__
     file = f"../../libs/events/schemas/{kind.type}/{kind.schema_version}.json"
-    about = "about no customer: keyed by its stream" if kind.keyed_by_stream else "about a customer, who is the key"
+    about = (
+        "about no customer: keyed by its stream" if kind.keyed_by_stream else "about a customer, who is the key" + _OR_NOBODY * kind.model.may_be_about_nobody
+    )
     rows = [
         ("Owner", f"{kind.owner}, `{kind.topic}`; {about}"),
         ("Version", f"{kind.schema_version}, [schema]({file})"),
@@ -90,7 +93,7 @@ def sample(kind: Kind, name: str) -> str:
     """Two lines that use it, for the body of a subscriber's loop."""
     fields = [field for field in kind.model.model_fields if field not in kind.personal]
     shown = f", told.event.{fields[0]}" if fields else ""
-    whom = "told.record.key" if kind.keyed_by_stream else "told.customer_id"
+    whom = "told.record.key" if kind.keyed_by_stream or kind.model.may_be_about_nobody else "told.customer_id"
     return f"if isinstance(told.event, {name}):  # from {kind.model.__module__} import {name}\n    print({whom}{shown})"
 
 

@@ -13,10 +13,12 @@ SORRY = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b202"
 TWICE = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b002"
 APART = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b003"
 BESIDES = "0199b0c4-5a10-7c3e-9d21-6f0a4be1b103"
+WORKED, CALLED, HEARD, BETTER = (f"0199b0c4-5a10-7c3e-9d21-6f0a4be1b3{number:02}" for number in range(1, 5))
 HOURS, PROMISE, ABOUT = "tehran-office", "tea-delivery", "tea-delivery-late"
 
 step: Any = partial(Step, "tickets")
 _IT = {"ticket_id": LATE}
+_IDEA = {"idea_id": BETTER}
 _RECOVERY = _IT | {"recovery_id": MADE_GOOD}
 _AGENT = {"kind": "agent", "id": "agent-7"}
 
@@ -134,6 +136,46 @@ TICKETS: list[Step] = [
     step("getTicket", "nowhere", "No ticket of this id", 404, path={"ticket_id": NOBODY}),
     step("judgeAgain", "asThen", "Each verdict, then and by what is known today", path=_IT),
     step("listTickets", "hers", "Her tickets", query={"customer_id": MARYAM}),
+    step("logWorkDone", "onTheTicket", "A quarter of an hour on the phone with the courier", 201, body={
+        "id": WORKED, "agent_id": "agent-7", "role": "support", "activity": "courier", "goal": "service", "seconds": 900, "customer_facing": False,
+        "ticket_id": LATE, "occurred_at": "2026-10-11T06:30:00Z",
+    }),
+    step("logWorkDone", "beside", "Training, about no customer", 201, body={
+        "agent_id": "agent-7", "role": "support", "activity": "training", "seconds": 3600, "customer_facing": False, "occurred_at": "2026-10-11T10:00:00Z",
+    }),
+    step("logWorkDone", "noSuchTicket", "A ticket that is not there", 422, body={
+        "agent_id": "agent-7", "role": "support", "activity": "courier", "seconds": 900, "customer_facing": False, "ticket_id": NOBODY,
+    }),
+    step("getWork", "onTheTicket", "One stretch of work", path={"work_id": WORKED}),
+    step("listWork", "ofTheTicket", "What her ticket took", query={"ticket_id": LATE}),
+    step("scheduleFollowup", "aWeekLater", "Ask her in a week how the tea is", 201, body={
+        "id": CALLED, "customer_id": MARYAM, "about_id": LATE, "due_at": "2026-10-18T09:00:00Z", "agent_id": "agent-7", "occurred_at": "2026-10-11T09:00:00Z",
+    }),
+    step("scheduleFollowup", "another", "Her ticket is no other customer's", 422, body={
+        "customer_id": NOBODY, "about_id": LATE, "due_at": "2026-10-18T09:00:00Z", "occurred_at": "2026-10-11T09:00:00Z",
+    }),
+    step("completeFollowup", "anHourLate", "She was called, an hour late", path={"followup_id": CALLED}, body={"occurred_at": "2026-10-18T10:00:00Z"}),
+    step("getFollowup", "done", "How late it was", path={"followup_id": CALLED}),
+    step("listFollowups", "hers", "Hers, what is due soonest first", query={"customer_id": MARYAM}),
+    step("captureFeedback", "wetBoxes", "She says why, on the phone", 201, body={
+        "id": HEARD, "customer_id": MARYAM, "source": "interview", "topic": "packaging", "department": "warehouse", "sentiment": "negative",
+        "text": "جعبه‌ها در باران خیس می‌شوند.", "occurred_at": "2026-10-18T10:05:00Z",
+    }),
+    step("proposeIdea", "doubleBoxes", "Somebody in the warehouse knows what to do", 201, body={
+        "id": BETTER, "department": "warehouse", "title": "جعبهٔ دوجداره", "text": "جعبهٔ دوجداره در باران خشک می‌ماند.", "feedback_ids": [HEARD],
+        "occurred_at": "2026-10-19T08:00:00Z",
+    }),
+    step("setIdeaStatus", "tooEarly", "It is not accepted yet", 409, path=_IDEA, body={"status": "adopted"}),
+    step("setIdeaStatus", "accepted", "It is accepted", path=_IDEA, body={"status": "accepted", "occurred_at": "2026-10-20T08:00:00Z"}),
+    step("setIdeaStatus", "adopted", "It is done", path=_IDEA, body={"status": "adopted", "occurred_at": "2026-11-01T08:00:00Z"}),
+    step("getIdea", "adopted", "How it stands", path=_IDEA),
+    step("listIdeas", "ofTheWarehouse", "Ideas of the warehouse", query={"department": "warehouse", "limit": 200}, among=True),
+    step("linkFeedback", "closed", "Her word led to something", path={"feedback_id": HEARD}, body={
+        "change": "double-boxes", "idea_id": BETTER, "occurred_at": "2026-11-01T08:10:00Z",
+    }),
+    step("linkFeedback", "noSuchIdea", "An idea that is not there", 422, path={"feedback_id": HEARD}, body={"change": "x", "idea_id": NOBODY}),
+    step("getFeedback", "closed", "What came of it", path={"feedback_id": HEARD}),
+    step("listFeedback", "hers", "What she said", query={"customer_id": MARYAM}),
     step("runCommands", "oneLine", "A command as a line", body=(
         f'{{"operation":"closeTicket","key":"close-1","path":{{"ticket_id":"{NOBODY}"}},"body":{{}}}}\n'
     )),

@@ -71,6 +71,7 @@ class Event(Value):
     type: ClassVar[str]
     schema_version: ClassVar[int] = 1
     keyed_by_stream: ClassVar[bool] = False  # about no customer: policies, calendars, programmes, rates
+    may_be_about_nobody: ClassVar[bool] = False  # about a customer, or about none and then keyed by its stream: work, feedback, ideas
 
     def payload(self) -> bytes:
         """The JSON text that is stored, and sent to Kafka byte for byte."""

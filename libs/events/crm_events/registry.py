@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from crm_events.event import Event, personal_fields
 from crm_events.language.contacts import ContactEvent, InteractionEvent, RedactionEvent, RelationshipEvent
 from crm_events.language.entitlement import EntitlementEvent
+from crm_events.language.improvement import FeedbackEvent, IdeaEvent
 from crm_events.language.invoice import InvoiceEvent
 from crm_events.language.loyalty import MemberEvent, TransactionEvent
 from crm_events.language.matching import MatchEvent
@@ -26,6 +27,7 @@ from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
 from crm_events.language.reward import RewardEvent
 from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
+from crm_events.language.service_work import FollowupEvent, WorkEvent
 from crm_events.language.sla import CalendarEvent, SlaPolicyEvent
 from crm_events.language.surveys import SurveyEvent
 from crm_events.language.tickets import TicketEvent
@@ -68,7 +70,9 @@ _OWNED: Mapping[str, tuple[Any, ...]] = {
         ContactEvent, InteractionEvent, RelationshipEvent, RedactionEvent, OutreachEvent, OpportunityEvent, SalesEffortEvent, MatchEvent, SurveyEvent,
         PrivacyRequestEvent,
     ),
-    "tickets": (TicketEvent, SlaPolicyEvent, CalendarEvent, ProcedureEvent, MacroEvent, TicketsErasureObeyed),
+    "tickets": (
+        TicketEvent, WorkEvent, FollowupEvent, FeedbackEvent, IdeaEvent, SlaPolicyEvent, CalendarEvent, ProcedureEvent, MacroEvent, TicketsErasureObeyed,
+    ),
     "loyalty": (
         MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent, InvoiceEvent, OfferEvent, OfferTargetEvent, RewardEvent, PriceEvent,
         LoyaltyErasureObeyed,

@@ -47,12 +47,16 @@ def _ticket(one: Mapping[str, Any], other: Mapping[str, Any]) -> Document:
     return merged
 
 
+_OF_A_TICKET = ("ticket", "macro", "complaint", "recovery", "sla")
+
 SHAPE = fields(events=total, first=least, tickets=each(_ticket), last_message=most)
 
 
 def delta(entry: Entry) -> Document:
-    """The document that one event makes by itself. Every event of tickets is about one ticket, its stream."""
-    said: Document = {"events": 1, "first": entry.occurred_at, "tickets": {entry.stream_id: _said(entry)}}
+    """The document that one event makes by itself. What is told beside tickets (work, a follow-up, feedback, an idea) is seen in the journal alone."""
+    said: Document = {"events": 1, "first": entry.occurred_at}
+    if entry.type.partition(".")[0] in _OF_A_TICKET:
+        said["tickets"] = {entry.stream_id: _said(entry)}
     if _is_contact(entry):
         said["last_message"] = entry.occurred_at
     return said

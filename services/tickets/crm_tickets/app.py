@@ -15,7 +15,9 @@ from starlette.datastructures import State
 
 from crm_tickets import (
     asking_api,
+    care_api,
     handling_api,
+    improving_api,
     joining_api,
     judging_api,
     messages_api,
@@ -28,11 +30,16 @@ from crm_tickets import (
 from crm_tickets.described import DESCRIBED
 from crm_tickets.desk import Desk
 from crm_tickets.entitled import by_right
+from crm_tickets.feedback import FEEDBACK
+from crm_tickets.followup import FOLLOWUPS
+from crm_tickets.idea import IDEAS
 from crm_tickets.on_breach import by_rule
 from crm_tickets.policy import CALENDARS, POLICIES
 from crm_tickets.procedures import MACROS, PROCEDURES
 from crm_tickets.settings import TicketsSettings
+from crm_tickets.worklog import WORK
 
+BESIDE = (WORK, FOLLOWUPS, FEEDBACK, IDEAS, POLICIES, CALENDARS, PROCEDURES, MACROS, OBEDIENCES)
 ROUTERS = tuple(
     each.router
     for each in (
@@ -44,11 +51,12 @@ ROUTERS = tuple(
         splitting_api,
         judging_api,
         recoveries_api,
+        care_api,
+        improving_api,
         promises_api,
         procedures_api,
     )
 )
-BESIDE = (POLICIES, CALENDARS, PROCEDURES, MACROS, OBEDIENCES)
 AGGREGATES = (Desk().tickets, *BESIDE)  # for folding rows, which needs no promises
 
 

@@ -84,6 +84,26 @@ async def test_an_event_about_no_customer_has_no_subject(store: Any, log: Any, t
     assert "ce_subject" not in dict((await log.records())[0].headers)
 
 
+@pytest.mark.parametrize("kind", ["work.logged", "feedback.captured", "feedback.acted_on", "idea.proposed", "idea.status_changed"])
+async def test_what_may_be_about_nobody_has_a_subject_exactly_where_it_has_a_customer(store: Any, log: Any, tools: Any, kind: str) -> None:
+    await store.append(2, kind=kind)  # keyed by their streams, as the store keeps what is about nobody
+    await store.connection.execute("update events set stream_id = $1 where position = 2", uuid4())
+    async with tools.running(relay(store, log).run):
+        await tools.eventually(lambda: caught_up(store))
+    nobodys, somebodys = sorted(await log.records(), key=lambda record: int(tools.header(record, "ce_position")))
+    assert "ce_subject" not in dict(nobodys.headers)
+    assert tools.header(nobodys, "ce_partitionkey") == tools.header(nobodys, "ce_streamid") == nobodys.key.decode()
+    assert tools.header(somebodys, "ce_subject") == somebodys.key.decode() != tools.header(somebodys, "ce_streamid")
+
+
+async def test_other_events_are_about_a_customer_even_where_its_id_is_their_streams(store: Any, log: Any, tools: Any) -> None:
+    await store.append(1, kind="contact.registered")
+    async with tools.running(relay(store, log).run):
+        await tools.eventually(lambda: caught_up(store))
+    [record] = await log.records()
+    assert tools.header(record, "ce_subject") == tools.header(record, "ce_streamid") == record.key.decode()
+
+
 async def test_two_relays_publish_each_event_once_and_the_second_takes_over(store: Any, log: Any, tools: Any) -> None:
     pace = replace(PACE, lease=600.0)  # nobody waits for its end: a leader that leaves lets go
     first, second = relay(store, log, pace), relay(store, log, pace)

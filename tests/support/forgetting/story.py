@@ -101,6 +101,10 @@ class Story:
         answer = self.client.send("tickets", "PUT", "/v1/satisfaction", opinion, Authorization=f"Bearer {link['token']}")
         assert answer.is_success, answer.text[:500]
         self.sent.append(("answerSatisfaction", {}, opinion))
+        heard = {"customer_id": self.customer, "source": "interview", "topic": "packaging", "text": text("feedback")}
+        self.tell("tickets", "POST", "captureFeedback", "/v1/feedback", heard)
+        idea = {"customer_id": self.customer, "title": text("idea"), "text": text("idea's text")}
+        self.tell("tickets", "POST", "proposeIdea", "/v1/ideas", idea)
         self.tell("tickets", "POST", "rateTicket", "/v1/tickets/{ticket_id}/satisfaction", {"score": 4, "comment": text("comment")}, **ticket)
 
     def loyalty(self) -> None:

@@ -37,6 +37,8 @@ BODIES: Mapping[str, Any] = {  # what a customer's own operations take: all of t
     "reserveRedemption": {"points": 1},
     "confirmRedemption": {},
     "cancelRedemption": {"reason": "نه"},
+    "inviteReferral": {"customer_id": "{customer_id}", "programme": "club"},
+    "registerReferral": {"customer_id": "{customer_id}"},
 }
 
 
@@ -50,10 +52,11 @@ class Operation:
     path: str
     scopes: frozenset[str]
     takes_body: bool
+    asked: tuple[str, ...] = ()
 
     def at(self, told: Mapping[str, str]) -> str:
-        """Its path about these ids; others are drawn."""
-        path = self.path
+        """Its path about these ids, with what it must be asked; others are drawn."""
+        path = self.path + ("?" + "&".join(f"{name}={{{name}}}" for name in self.asked) if self.asked else "")
         while "{" in path:
             name = path[path.index("{") + 1 : path.index("}")]
             path = path.replace("{" + name + "}", told.get(name) or ASKED.get(name) or str(uuid.uuid4()))
@@ -79,6 +82,7 @@ class Door:
                 path,
                 frozenset(scope for row in told.get("security", ()) for scope in row["bearer"]),
                 "requestBody" in told,
+                tuple(each["name"] for each in told.get("parameters", ()) if each["in"] == "query" and each["required"]),
             )
             for path, methods in document["paths"].items()
             for method, told in methods.items()

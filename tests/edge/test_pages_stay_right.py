@@ -61,13 +61,18 @@ class Shop:
         body = {"customer_id": customer, "kind": "question", "channel": "web", "subject": "s", "text": "t", "priority": "low", "occurred_at": self.moment()}
         return str(self.made("tickets", "/v1/tickets", body | fields)["id"])
 
-    def programme(self) -> str:
+    def programme(self, **fields: Any) -> str:
         rule = {"id": "base", "when": {}, "basis": "line", "points_per": {"points": 1, "amount": 100}, "multiplier": "1", "rounding": "floor", "stop": False}
         tiers = [{"name": f"t{self.mark}", "from_points": 0, "window": {"kind": "rolling", "months": 12}}]
         terms = {"currency": "EUR", "earning": [rule], "pending_days": 0, "expiry": {"months": 1200}, "tiers": tiers}
         name = f"p{uuid.uuid4().hex[:10]}"
-        self.made("loyalty", f"/v1/programmes/{name}", terms | {"point_value": {"points": 1, "amount": 1}, "valid_from": "1990-01-01T00:00:00Z"}, "PUT")
+        self.made(
+            "loyalty", f"/v1/programmes/{name}", terms | {"point_value": {"points": 1, "amount": 1}, "valid_from": "1990-01-01T00:00:00Z"} | fields, "PUT"
+        )
         return name
+
+    def referral(self, customer: str, programme: str) -> None:
+        self.made("loyalty", "/v1/referrals", {"customer_id": customer, "programme": programme, "occurred_at": self.moment()})
 
     def member(self, customer: str, programme: str | None = None) -> str:
         body = {"customer_id": customer, "programme": programme or self.programme(), "occurred_at": "2001-02-03T00:00:00Z"}
@@ -196,7 +201,8 @@ def _of_tickets(shop: Shop) -> dict[str, Listing]:
 
 def _of_loyalty(shop: Shop) -> dict[str, Listing]:
     customer, offer = shop.person(), shop.offer()
-    member = shop.member(customer)
+    member, club = shop.member(customer), shop.programme(referral={"reward": "قوری", "amount": 250, "return_days": 14})
+    shop.member(customer, club)
     right = {"customer_id": customer, "kind": "warranty", "scope": "kettle"}
     return {
         "listMembers": Listing("loyalty", f"/v1/members?customer_id={customer}", lambda: shop.member(customer)),
@@ -207,6 +213,7 @@ def _of_loyalty(shop: Shop) -> dict[str, Listing]:
         "listOfferTargets": Listing("loyalty", f"/v1/offers/{offer}/targets", lambda: shop.aim(offer, shop.person())),
         "listOffersTo": Listing("loyalty", f"/v1/offer-targets?customer_id={customer}", lambda: shop.aim(shop.offer(), customer)),
         "listRewards": Listing("loyalty", f"/v1/rewards?customer_id={customer}", lambda: shop.reward(customer)),
+        "listReferrals": Listing("loyalty", f"/v1/referrals?customer_id={customer}", lambda: shop.referral(customer, club)),
         "listPrices": Listing("loyalty", "/v1/prices", shop.price),
         "listTransactions": Listing("loyalty", f"/v1/members/{member}/transactions", lambda: shop.purchase(member)),
         "listPointsEntries": Listing("loyalty", f"/v1/members/{member}/points/entries", lambda: shop.purchase(member), "event_id"),

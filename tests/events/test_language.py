@@ -29,6 +29,7 @@ from crm_events.language.privacy import LoyaltyErasureObeyed, PrivacyRequestEven
 from crm_events.language.procedure import MacroEvent, ProcedureEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
+from crm_events.language.referral import ReferralEvent
 from crm_events.language.reward import RewardEvent
 from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
 from crm_events.language.service_work import FollowupEvent, WorkEvent
@@ -68,6 +69,7 @@ STREAMS: dict[str, Any] = {
     "offer": OfferEvent,
     "offer_target": OfferTargetEvent,
     "reward": RewardEvent,
+    "referral": ReferralEvent,
     "price_list": PriceEvent,
     "cost_rate": CostRateEvent,
     "target": TargetEvent,
@@ -124,6 +126,7 @@ PERSONAL = {
     "member.enrolled": {"card_number"},
     "entitlement.revoked": {"exception"},
     "tier.overridden": {"exception"},
+    "referral.invited": {"invitee"},
 }
 
 

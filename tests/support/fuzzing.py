@@ -44,6 +44,13 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
     present = _made(stack, "loyalty", "/v1/rewards", {"customer_id": contact, "kind": "قاشق", "cost": {"amount": 90, "currency": "EUR"}})
     dearer = {"sku": uuid.uuid4().hex, "from_price": 900, "to_price": 950, "currency": "EUR", "effective_from": "2027-01-01T00:00:00Z"}
     price = _made(stack, "loyalty", "/v1/prices", dearer)
+    rule = {"id": "base", "basis": "line", "points_per": {"points": 1, "amount": 100}}
+    terms = {"currency": "EUR", "earning": [rule], "pending_days": 0, "expiry": {"months": None}, "tiers": [], "point_value": {"points": 1, "amount": 1}}
+    club, headers = uuid.uuid4().hex, {"Authorization": f"Bearer {stack['TOKEN']}"}
+    terms |= {"referral": {"reward": "قوری", "amount": 250, "return_days": 14}, "valid_from": "2020-01-01T00:00:00Z"}
+    httpx2.put(f"{stack['LOYALTY_URL']}/v1/programmes/{club}", json=terms, headers=headers, timeout=60).raise_for_status()
+    _made(stack, "loyalty", "/v1/members", {"customer_id": contact, "programme": club})
+    referral = _made(stack, "loyalty", "/v1/referrals", {"customer_id": contact, "programme": club})
     return {
         "contact_id": contact,
         "customer_id": contact,
@@ -56,6 +63,7 @@ def acquaintances(stack: Mapping[str, str]) -> dict[str, str]:
         "entitlement_id": right,
         "reward_id": present,
         "price_id": price,
+        "referral_id": referral,
         "offer_id": spring,
         "target_id": aimed,
         "invoice_id": invoice,

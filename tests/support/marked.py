@@ -50,4 +50,6 @@ def _value(name: str, value: Any, within: Mapping[str, Any], spare: Collection[s
         return BIRTHDAY
     if name == "value" and "kind" in within:
         return {"phone": f"+98{PHONE}", "email": f"{EMAIL}@leak.example", "national_id": NATIONAL}.get(str(within.get("kind")), f"{NAME}-{PHONE}")
+    if name == "invitee":
+        return f"{EMAIL}@leak.example"
     return f"{NAME}-{PHONE}" if name == "card_number" else value

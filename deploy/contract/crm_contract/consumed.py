@@ -14,7 +14,9 @@ from crm_events.registry import REGISTRY
 from crm_events.topics import partition_of
 from crm_loyalty.app import FORGETS
 from crm_loyalty.entitling import TIERS
+from crm_loyalty.kinship import TIES
 from crm_loyalty.recoveries import COMPLETED
+from crm_loyalty.referring import HEARD as BOUGHT
 from crm_reporting.documents import DELTAS
 from crm_reporting.entry import Entry, payload_of
 from crm_reporting.facts import facts
@@ -25,7 +27,7 @@ from crm_tickets.on_breach import HEARD as BROKEN
 FOLLOWED = {
     "contacts": {*OBEYED, *GROUNDS, DELIVERED},
     "tickets": HEARD | {*RIGHTS, BROKEN, ERASED},  # both by crm_events.follower.CustomerEdges
-    "loyalty": HEARD | {*FORGETS, *TIERS, COMPLETED},
+    "loyalty": HEARD | {*FORGETS, *TIERS, COMPLETED, *TIES, *BOUGHT},
 }
 
 _WHY = (
@@ -35,6 +37,8 @@ _WHY = (
     | dict.fromkeys(GROUNDS, "for what reason we know the customer")
     | {DELIVERED: "whose request to see their data was answered"}
     | {COMPLETED: "which points we owe for it", BROKEN: "who is called in"}
+    | dict.fromkeys(TIES, "who of one household, or known alike, brings nobody")
+    | dict.fromkeys(BOUGHT.keys() - HEARD, "which referrals are rewarded")
 )
 
 

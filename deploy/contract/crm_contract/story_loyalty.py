@@ -13,6 +13,7 @@ RIGHT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ac01"
 INVOICE, BILLED = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ad01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1ad02"
 OFFER, POT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ae01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1ae02"
 REWARD, PRESENT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1af01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1af02"
+FRIEND, CAME = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ba01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1ba02"
 CLUB, LEAF = "tea-club", "tea-club-leaf"
 _WINDOW = {"kind": "rolling", "months": 120}
 
@@ -26,7 +27,7 @@ _OTHER = _HER | {"redemption_id": "{reserveRedemption.another.id}"}
 
 LOYALTY: list[Step] = [
     step("publishProgramme", "teaClub", "A point for every euro, two for green tea", path={"name": CLUB}, body={
-        "notices": {"tier_ending": {"days": 30, "latest_days": 7, "channel": "email"}},
+        "notices": {"tier_ending": {"days": 30, "latest_days": 7, "channel": "email"}}, "referral": {"reward": "قوری", "amount": 250, "return_days": 14},
         "currency": "EUR", "pending_days": 0, "expiry": {"months": None}, "point_value": {"points": 10, "amount": 5}, "valid_from": "2026-01-01T00:00:00Z",
         "earning": [
             {"id": "green", "when": {"categories": ["green-tea"]}, "basis": "line", "points_per": {"points": 2, "amount": 100}, "stop": True},
@@ -159,6 +160,18 @@ LOYALTY: list[Step] = [
     step("cancelReward", "aSpoon", "Taken back", path={"reward_id": PRESENT}, body={"reason": "out_of_stock", "occurred_at": "2026-10-14T12:00:00Z"}),
     step("getReward", "thePot", "What became of it", path={"reward_id": REWARD}),
     step("listRewards", "hers", "All her rewards", query={"customer_id": MARYAM}),
+    step("inviteReferral", "aFriend", "She invites a friend", 201, body={
+        "id": FRIEND, "customer_id": MARYAM, "programme": CLUB, "invitee": "zahra@friends.example", "channel": "sms", "occurred_at": "2026-10-14T13:00:00Z",
+    }),
+    step("inviteReferral", "noSuchProgramme", "A programme that rewards none", 409, body={"customer_id": MARYAM, "programme": "coffee-club"}),
+    step("registerReferral", "came", "The friend comes", path={"referral_id": FRIEND}, body={"customer_id": CAME, "occurred_at": "2026-10-15T13:00:00Z"}),
+    step("registerReferral", "another", "Each needs an invitation of their own", 409, path={"referral_id": FRIEND}, body={"customer_id": NOBODY}),
+    step("getReferral", "aFriend", "How far it is", path={"referral_id": FRIEND}),
+    step("inviteReferral", "again", "And somebody else", 201, body={"customer_id": MARYAM, "programme": CLUB, "occurred_at": "2026-10-14T14:00:00Z"}),
+    step("registerReferral", "herself", "She came herself: that is none", path={"referral_id": "{inviteReferral.again.id}"}, body={
+        "customer_id": MARYAM, "occurred_at": "2026-10-15T14:00:00Z",
+    }),
+    step("listReferrals", "hers", "All whom she invited", query={"customer_id": MARYAM}),
     step("announcePriceChange", "greenTea", "Green tea becomes dearer", 201, body={
         "sku": "GT-100", "from_price": 1500, "to_price": 1600, "currency": "EUR", "effective_from": "2090-01-01T00:00:00Z",
         "occurred_at": "2026-10-14T08:00:00Z",

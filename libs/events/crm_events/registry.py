@@ -25,6 +25,7 @@ from crm_events.language.privacy import LoyaltyErasureObeyed, PrivacyRequestEven
 from crm_events.language.procedure import MacroEvent, ProcedureEvent
 from crm_events.language.programme import ProgrammeEvent
 from crm_events.language.reference import CostRateEvent, TargetEvent
+from crm_events.language.referral import ReferralEvent
 from crm_events.language.reward import RewardEvent
 from crm_events.language.selling import OpportunityEvent, SalesEffortEvent
 from crm_events.language.service_work import FollowupEvent, WorkEvent
@@ -75,7 +76,7 @@ _OWNED: Mapping[str, tuple[Any, ...]] = {
     ),
     "loyalty": (
         MemberEvent, TransactionEvent, ProgrammeEvent, EntitlementEvent, InvoiceEvent, OfferEvent, OfferTargetEvent, RewardEvent, PriceEvent,
-        LoyaltyErasureObeyed,
+        ReferralEvent, LoyaltyErasureObeyed,
     ),
     "reporting": (CostRateEvent, TargetEvent, ReportingErasureObeyed, ReportingExportDelivered),
 }  # fmt: skip

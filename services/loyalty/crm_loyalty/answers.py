@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_chassis.body import Instant, Resource
 from crm_events.language.loyalty import PointsEarned, TraceEntry
-from crm_events.language.programme import EarningRule, Expiry, Notices, PointValue, Tier
+from crm_events.language.programme import EarningRule, Expiry, Notices, PointValue, ReferralTerms, Tier
 from crm_events.store.loading import Loaded, Recorded
 
 from crm_loyalty.ledger import Ledger, Lot
@@ -32,6 +32,7 @@ class ProgrammeAnswer(Resource):
     grace_days: int
     point_value: PointValue
     notices: Notices | None
+    referral: ReferralTerms | None
     valid_from: Instant
     recorded_at: Instant | None
 

@@ -26,6 +26,7 @@ from crm_loyalty import (
     prices_api,
     programmes_api,
     redemptions_api,
+    referrals_api,
     rewards_api,
     transactions_api,
     wallets_api,
@@ -34,6 +35,7 @@ from crm_loyalty.described import DESCRIBED
 from crm_loyalty.entitlement import ENTITLEMENTS
 from crm_loyalty.entitling import by_tier
 from crm_loyalty.invoice import INVOICES
+from crm_loyalty.kinship import TIES
 from crm_loyalty.member import MEMBERS
 from crm_loyalty.notices_api import router as notices
 from crm_loyalty.offer import OFFERS
@@ -41,12 +43,14 @@ from crm_loyalty.offer_target import OFFER_TARGETS
 from crm_loyalty.prices import PRICES
 from crm_loyalty.programme import PROGRAMMES
 from crm_loyalty.recoveries import COMPLETED, Payer, owe
+from crm_loyalty.referral import REFERRALS
+from crm_loyalty.referring import HEARD, Keeper, forget, remembered
 from crm_loyalty.reward import REWARDS
 from crm_loyalty.settings import LoyaltySettings
 from crm_loyalty.simulations_api import router as simulations
 from crm_loyalty.transaction import TRANSACTIONS
 
-AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS, INVOICES, OFFERS, OFFER_TARGETS, REWARDS, PRICES, OBEDIENCES)
+AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS, INVOICES, OFFERS, OFFER_TARGETS, REWARDS, PRICES, REFERRALS, OBEDIENCES)
 ROUTERS = tuple(
     each.router
     for each in (
@@ -60,6 +64,7 @@ ROUTERS = tuple(
         invoices_api,
         offers_api,
         rewards_api,
+        referrals_api,
         prices_api,
     )
 )
@@ -80,7 +85,7 @@ def loyalty_app(settings: LoyaltySettings) -> FastAPI:
         aggregates=AGGREGATES,
         routers=(*ROUTERS, *ASKED),
         cluster=_members,
-        extra_background={"edges": _follow, "recoveries": _pay, "obeying": _obey},
+        extra_background={"edges": _follow, "recoveries": _pay, "referrals": _keep, "obeying": _obey},
     )
 
 
@@ -89,14 +94,14 @@ async def _members(store: EventStore, customer_id: UUID) -> set[UUID]:
 
 
 def follower_of(settings: LoyaltySettings, registry: CollectorRegistry, store: EventStore) -> CustomerEdges:
-    """Hears from contacts who was merged and who is to be forgotten, from tickets which points we owe, from its own members what their tiers entitle to."""
+    """Hears from contacts who was merged, tied and is to be forgotten, from tickets which points we owe, of its own what tiers entitle to and who bought."""
     return CustomerEdges(
         tuple(SOURCES[source] for source in ("contacts", "tickets", "loyalty")),
         group="loyalty-edges",
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
         registry=registry,
-        more=dict.fromkeys(FORGETS, _forget) | by_tier(store) | {COMPLETED: owe},
+        more=dict.fromkeys(FORGETS, _forget) | by_tier(store) | {COMPLETED: owe} | TIES | HEARD,
     )
 
 
@@ -108,18 +113,23 @@ async def _pay(state: State, stop: asyncio.Event) -> None:
     await Payer(state.store).run(stop)
 
 
+async def _keep(state: State, stop: asyncio.Event) -> None:
+    await Keeper(state.store).run(stop)
+
+
 async def _obey(state: State, stop: asyncio.Event) -> None:
     await Obeying(state.store, LoyaltyErasureObeyed, _forgotten).run(stop)
 
 
 async def _forgotten(store: EventStore, customer_id: UUID) -> Mapping[str, int] | None:
-    """No card finds them, and nothing can be opened."""
-    if await store.pool.fetchval(f"select exists (select {_CARDS})", customer_id):
+    """No card finds them, nor an invitation, and nothing can be opened."""
+    if await store.pool.fetchval(f"select exists (select {_CARDS})", customer_id) or await remembered(store.pool, customer_id):
         return None
     return await sealed_for_ever(store, customer_id)
 
 
 async def _forget(connection: Connection, record: Record) -> None:
     await connection.execute(f"delete {_CARDS}", record.key)
+    await forget(connection, record)
     if record.type == ERASED:
         await on_erased(connection, record)

@@ -127,6 +127,14 @@ class NoticesBody(Body):
     tier_ending: ReminderBody | None = None
 
 
+class ReferralTermsBody(Body):
+    """Who brings a customer gets this reward, worth `amount` minor units, once the goods can no longer be brought back."""
+
+    reward: Code
+    amount: Annotated[int, Field(ge=0, le=10**12, description="minor units")]
+    return_days: Annotated[int, Field(ge=0, le=3650)]
+
+
 class ProgrammeBody(Body):
     """A programme, whole. `valid_from`: default now; the past is allowed, so that imports are judged by it."""
 
@@ -139,6 +147,7 @@ class ProgrammeBody(Body):
     grace_days: Annotated[int, Field(ge=0, le=366)] = 0
     point_value: PointValueBody
     notices: NoticesBody | None = None
+    referral: ReferralTermsBody | None = None
     valid_from: OfOurTime | None = None
 
 

@@ -13,6 +13,7 @@ DESCRIBED = Described(
         "invoices": "What customers are asked to pay, what came in, and what is late or was given up.",
         "offers": "What is offered, to whom, and what they make of it, measured against a control group.",
         "rewards": "What customers get beyond the goods, what it costs us, and whether they used it.",
+        "referrals": "Who brought whom, whether they came, bought and kept it, and the reward for it.",
         "prices": "Changes of price, announced before they take effect.",
         "commands": "Many commands in one request.",
     },

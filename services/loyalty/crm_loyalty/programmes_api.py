@@ -24,6 +24,7 @@ async def publish_programme(name: Name, body: ProgrammeBody, call: Admin) -> Ans
     """The next version of a programme. The newest version's content again changes nothing."""
     told = body.model_dump(exclude={"valid_from"})
     told |= {"name": name, "version": 1, "point_value": told["point_value"] | {"currency": body.currency}}
+    told |= {"referral": told["referral"] | {"currency": body.currency}} if body.referral else {}
     programme.check(ProgrammePublished(**told, valid_from=body.valid_from or call.now))
     done = await call.store.handle(
         PROGRAMMES,

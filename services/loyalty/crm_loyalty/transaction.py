@@ -22,11 +22,12 @@ Events = tuple[list[Happened[MemberEvent]], list[Happened[TransactionEvent]]]
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """The sale as told, when it happened, and how much of each line has come back."""
+    """The sale as told, when it happened, how much of each line has come back, and when the first of it did."""
 
     sale: TransactionRecorded | None = None
     sold_at: datetime | None = None
     returned: Mapping[int, int] = field(default_factory=dict)
+    back_at: datetime | None = None
 
 
 def evolve(transaction: Transaction, fact: Fact[TransactionEvent]) -> Transaction:
@@ -38,7 +39,8 @@ def evolve(transaction: Transaction, fact: Fact[TransactionEvent]) -> Transactio
             return transaction
         case ReturnRecorded():
             back = {line.line: transaction.returned.get(line.line, 0) + line.quantity for line in fact.event.lines}
-            return replace(transaction, returned={**transaction.returned, **back})
+            first = min(transaction.back_at or fact.occurred_at, fact.occurred_at)
+            return replace(transaction, returned={**transaction.returned, **back}, back_at=first)
         case _:
             assert_never(fact.event)
 
@@ -54,7 +56,7 @@ def _columns(transaction: Transaction) -> dict[str, Any]:
     return {"member_id": str(transaction.sale.member_id), "sold_at": int(transaction.sold_at.timestamp() * 1_000_000)}
 
 
-TRANSACTIONS: Aggregate[Transaction, TransactionEvent] = Aggregate("transaction", Transaction, evolve, claims=_claims, columns=_columns)
+TRANSACTIONS: Aggregate[Transaction, TransactionEvent] = Aggregate("transaction", Transaction, evolve, revision=2, claims=_claims, columns=_columns)
 
 
 def record_sale(member: Member, transaction: Transaction, *, sale: Mapping[str, Any], programme: Programme | None, at: datetime) -> Events:

@@ -74,6 +74,11 @@ class Marks:
         return card_key(self.card_number)
 
     @property
+    def invitee(self) -> str:
+        """Whom she invites: an address that holds her word."""
+        return f"{self.latin}.Friend@Example.org"
+
+    @property
     def card_number(self) -> str:
         """The card of her membership."""
         return f"{self.card[:4]}-{self.card[4:]}"

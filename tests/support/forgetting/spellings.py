@@ -10,6 +10,7 @@ from urllib.parse import quote
 import orjson
 from crm_events.identifiers import scope
 from crm_loyalty.member import card_key
+from crm_loyalty.referral import invitee_key
 from crm_reporting.index import WORD, term
 
 from forgetting.marks import Marks
@@ -42,7 +43,7 @@ def blind_indexes(marks: Marks, index_key: bytes) -> dict[str, bytes]:
     """Under which keyed hashes could she be found, in any service?"""
     found = {f"contacts {item.kind}": _keyed(index_key, item.normalised) for item in marks.recognised}
     found |= {f"contacts word {word}": _keyed(index_key, word) for word in marks.terms()}
-    found |= {"loyalty card": _keyed(index_key, card_key(marks.card_number))}
+    found |= {"loyalty card": _keyed(index_key, card_key(marks.card_number)), "whom she invited": _keyed(index_key, invitee_key(marks.invitee))}
     found |= {f"reporting {item.kind}": term(index_key, scope(item.kind, item.system), item.normalised) for item in marks.recognised}
     return found | {f"reporting word {word}": term(index_key, WORD, word) for word in marks.terms()}
 

@@ -17,6 +17,7 @@ RULE = {"id": "base", "when": {}, "basis": "line", "points_per": {"points": 1, "
 PROGRAMME = {
     "currency": "EUR", "earning": [RULE], "pending_days": 0, "expiry": {"months": 12}, "point_value": {"points": 10, "amount": 5},
     "tiers": [{"name": "silver", "from_points": 0, "window": {"kind": "rolling", "months": 12}}], "valid_from": "2020-01-01T00:00:00Z",
+    "referral": {"reward": "cup", "amount": 250, "return_days": 14},
 }  # fmt: skip
 
 
@@ -113,6 +114,8 @@ class Story:
         ok(self.client.send("loyalty", "PUT", f"/v1/programmes/{programme}", PROGRAMME))
         enrolment = {"customer_id": self.customer, "programme": programme, "card_number": self.marks.card_number}
         self.member = self.tell("loyalty", "POST", "enrolMember", "/v1/members", enrolment)["id"]
+        friend = {"customer_id": self.customer, "programme": programme, "invitee": self.marks.invitee}
+        self.tell("loyalty", "POST", "inviteReferral", "/v1/referrals", friend)
         for number in range(3):
             body = {"document": f"A-{uuid.uuid4().hex[:8]}-{number}", "channel": "web", "lines": [LINE]}
             self.tell("loyalty", "POST", "recordTransaction", "/v1/members/{member_id}/transactions", body, member_id=self.member)

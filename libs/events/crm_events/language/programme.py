@@ -105,6 +105,15 @@ class PointValue(Value):
     currency: Currency
 
 
+class ReferralTerms(Value):
+    """Who brings a customer gets this reward, worth `amount` minor units, when goods can no longer be brought back."""
+
+    reward: Code
+    amount: MinorUnits
+    currency: Currency
+    return_days: Count
+
+
 class ProgrammePublished(Event):
     """A version of a whole programme: rules are never changed one by one."""
 
@@ -122,6 +131,7 @@ class ProgrammePublished(Event):
     point_value: PointValue
     valid_from: Instant
     notices: Maybe[Notices] = None
+    referral: Maybe[ReferralTerms] = None
 
 
 ProgrammeEvent: TypeAlias = ProgrammePublished

@@ -1,0 +1,335 @@
+"""Does a referral bring a customer, is it told when it does not, and is it rewarded once, when what was bought was kept?"""
+
+import asyncio
+import random
+import uuid
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from crm_events.store.store import EventStore
+from crm_events.store.verify import verify
+from crm_loyalty.referring import Keeper
+from loyalty_client import Till, ok
+from loyalty_edges import merged
+from problem_asserts import problem
+from referred import (
+    BOUGHT,
+    CAME,
+    INVITED,
+    address,
+    brings_back,
+    brought,
+    buys,
+    club,
+    hear,
+    household,
+    invite,
+    invited,
+    look,
+    noticed,
+    person,
+    referrer,
+    register,
+    rewards_of,
+    shown,
+)
+
+
+async def test_who_was_brought_buys_and_keeps_it_and_then_there_is_one_reward(till: Till, store: EventStore) -> None:
+    member, other, mail = await referrer(till), person(), address()
+    told = await invited(till, member, invitee=mail, channel="sms")
+    assert (told["state"], told["invitee"], told["channel"], told["occurred_at"]) == ("invited", mail, "sms", INVITED)
+    came = ok(await register(till, told, other))
+    assert (came["state"], came["other_id"], came["registered_at"]) == ("registered", other, CAME)
+    await noticed(store, came)
+    assert (await shown(till, came))["state"] == "registered", "nothing was bought yet"
+    sale = await buys(till, other)
+    await hear(store, "transaction.recorded", other)
+    await look(store)
+    done = await shown(till, came)
+    assert (done["state"], done["transaction_id"], done["converted_at"]) == ("rewarded", sale["id"], BOUGHT)
+    [reward] = await rewards_of(till, member["customer_id"])
+    assert (reward["id"], reward["kind"], reward["cost"]) == (done["reward_id"], "قوری", {"amount": 250, "currency": "EUR"})
+    await noticed(store, done)
+    assert len(await rewards_of(till, member["customer_id"])) == 1
+    assert ok(await till.get(f"/v1/referrals?customer_id={member['customer_id']}"))["items"] == [done]
+    assert (await verify(store)).whole
+
+
+async def test_an_address_is_invited_once_and_the_same_again_is_the_same(till: Till, store: EventStore, second_process: Till) -> None:
+    programme = await club(till)
+    member, rival = await referrer(till, programme), await referrer(till, programme)
+    answers = await asyncio.gather(*(invite(client, member, invitee="0912 345 67 89") for client in (till, second_process) * 4))
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 7}
+    first = answers[0].json()
+    for spelt in ("+98 912 345 6789", "۰۹۱۲۳۴۵۶۷۸۹"):
+        assert ok(await invite(till, member, invitee=spelt))["id"] == first["id"]
+    assert problem(await invite(till, rival, invitee="00989123456789"), 409, "already-exists")["existing_id"] == first["id"]
+    hers = till.by("self", customer=rival["customer_id"])
+    assert "existing_id" not in problem(await invite(hers, rival, invitee="09123456789"), 409, "already-exists"), "a customer is not told whose"
+    elsewhere = await referrer(till)
+    assert (await invite(till, elsewhere, invitee="09123456789")).status_code == 201, "once a programme"
+    twin = person()
+    await merged(store, twin, member["customer_id"])
+    assert ok(await till.post("/v1/referrals", {"customer_id": twin, "programme": programme, "invitee": "09123456789"}))["id"] == first["id"]
+    key, body = uuid.uuid4().hex, {"customer_id": member["customer_id"], "programme": programme, "invitee": address()}
+    both = [await till.post("/v1/referrals", body, key=key) for _ in range(2)]
+    assert [each.status_code for each in both] == [201, 201] and both[0].json() == both[1].json()
+
+
+async def test_who_brings_themselves_their_household_or_who_brought_them_brings_nobody(till: Till, store: EventStore) -> None:
+    programme = await club(till)
+    member = await referrer(till, programme)
+    own, twin, flatmate, lodger, suspected = member["customer_id"], person(), person(), person(), person()
+    await merged(store, twin, own)
+    await household(store, own, flatmate)
+    await household(store, lodger, flatmate)
+    await hear(store, "contact.match_suggested", suspected, stream=person(), payload=f'{{"other_id":"{twin}","identifiers":["{person()}"]}}'.encode())
+    friend = await brought(till, member)
+    hers = await referrer(till, programme, friend["other_id"])
+    of_hers = await brought(till, hers)
+    theirs = await referrer(till, programme, of_hers["other_id"])
+    found = [
+        (member, own, "self"), (member, twin, "self"), (member, flatmate, "household"), (member, lodger, "household"),
+        (member, suspected, "shared_identifier"), (hers, own, "circular"), (theirs, twin, "circular"),
+    ]  # fmt: skip
+    for inviting, customer, rule in found:
+        told = await invited(till, inviting, invitee=address())
+        rejected = ok(await register(till, told, customer))
+        assert (rejected["state"], rejected["rule"], rejected["other_id"], rejected["rejected_at"]) == ("rejected", rule, customer, CAME), rule
+        refused = problem(await register(till, told, person()), 409, "rejected")
+        assert (refused["rule"], refused["reason"]) == ("referral-closed", rule)
+
+
+async def test_what_is_tied_no_longer_does_not_count_and_older_news_change_nothing(till: Till, store: EventStore) -> None:
+    member, other = await referrer(till), person()
+    own = member["customer_id"]
+    relationship = await household(store, own, other)
+    await store.pool.execute("update customer_tie set position = 5, tied = false where tie_id = $1", uuid.UUID(relationship))
+    again = f'{{"kind":"household","other_id":"{other}"}}'.encode()
+    await hear(store, "relationship.linked", own, stream=relationship, payload=again)  # position 1
+    match, employer = person(), f'{{"kind":"works_for","other_id":"{other}"}}'.encode()
+    await hear(store, "relationship.linked", own, stream=person(), payload=employer)
+    await hear(store, "contact.match_suggested", own, stream=match, payload=f'{{"other_id":"{other}","identifiers":[]}}'.encode())
+    assert ok(await register(till, await invited(till, member), other))["state"] == "registered"
+    tied = await household(store, own, person())
+    await store.pool.execute("update customer_tie set position = 0 where tie_id = $1", uuid.UUID(tied))
+    await hear(store, "relationship.unlinked", own, stream=tied)
+    assert not await store.pool.fetchval("select tied from customer_tie where tie_id = $1", uuid.UUID(tied))
+
+
+async def test_what_is_learnt_before_the_reward_counts(till: Till, store: EventStore) -> None:
+    for learn, rule in (("merge", "self"), ("household", "household"), ("circle", "circular")):
+        programme = await club(till)
+        member, other = await referrer(till, programme), person()
+        referral = await brought(till, member, other)
+        await buys(till, other)
+        if learn == "merge":
+            await merged(store, other, member["customer_id"])
+        elif learn == "household":
+            await household(store, other, member["customer_id"])
+        else:  # both registered at the same moment, neither seeing the other
+            back = await invited(till, await referrer(till, programme, other))
+            since = "update streams set state = jsonb_set(state, '{columns}', $2::jsonb) where stream_id = $1"
+            hidden = f'{{"other": "{uuid.uuid4()}", "programme": "{programme}", "live": true}}'
+            shows = await store.pool.fetchval("select state -> 'columns' from streams where stream_id = $1", uuid.UUID(referral["id"]))
+            await store.pool.execute(since, uuid.UUID(referral["id"]), hidden)
+            circle = ok(await register(till, back, member["customer_id"]))
+            assert circle["state"] == "registered"
+            await store.pool.execute(since, uuid.UUID(referral["id"]), shows)
+        await noticed(store, referral)
+        found = await shown(till, referral)
+        assert (found["state"], found["rule"]) == ("rejected", rule)
+        assert await rewards_of(till, member["customer_id"]) == []
+
+
+async def test_a_rejected_referral_sets_the_address_and_the_customer_free(till: Till, store: EventStore) -> None:
+    programme, mail = await club(till), address()
+    member, honest = await referrer(till, programme), await referrer(till, programme)
+    referral = await invited(till, member, invitee=mail)
+    assert ok(await register(till, referral, member["customer_id"]))["rule"] == "self"
+    assert (await invite(till, honest, invitee=mail)).status_code == 201
+    other = person()
+    late = await brought(till, member, other)
+    await household(store, member["customer_id"], other)
+    await noticed(store, late)
+    assert (await shown(till, late))["rule"] == "household"
+    assert ok(await register(till, await invited(till, honest), other))["state"] == "registered"
+
+
+async def test_a_customer_is_brought_once_and_only_if_new(till: Till, store: EventStore, second_process: Till) -> None:
+    programme = await club(till)
+    member, rival, other = await referrer(till, programme), await referrer(till, programme), person()
+    for _ in range(6):
+        newcomer = person()
+        both = [await invited(till, each) for each in (member, rival)]
+        answers = await asyncio.gather(register(till, both[0], newcomer), register(second_process, both[1], newcomer))
+        assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 1}
+    for _ in range(4):
+        one = await invited(till, member)
+        answers = await asyncio.gather(*(register(client, one, person()) for client in (till, second_process) * 2))
+        assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 3}
+    first = await brought(till, member, other)
+    assert ok(await register(till, first, other))["version"] == first["version"], "told twice"
+    assert problem(await register(till, await invited(till, rival), other), 409, "rejected")["rule"] == "already-referred"
+    await buys(till, old := person(), "2026-05-01T23:00:00Z")
+    assert problem(await register(till, await invited(till, member), old), 409, "rejected")["rule"] == "already-customer"
+    problem(await register(till, await invited(till, member), person(), occurred_at="2026-04-30T00:00:00Z"), 422, "invalid-request")
+
+
+async def test_of_two_referrals_of_one_customer_the_first_counts(till: Till, store: EventStore) -> None:
+    programme = await club(till)
+    member, rival, one, two = await referrer(till, programme), await referrer(till, programme), person(), person()
+    second = ok(await register(till, await invited(till, rival), two, occurred_at="2026-05-02T12:00:00Z"))
+    first = await brought(till, member, one)
+    await buys(till, one)
+    await merged(store, two, one)
+    await hear(store, "contact.merged", two)
+    await asyncio.gather(*(Keeper(store, quiet=timedelta(0)).tick() for _ in range(4)))
+    await look(store)
+    assert [(await shown(till, each))["state"] for each in (first, second)] == ["rewarded", "rejected"]
+    assert (await shown(till, second))["rule"] == "shared_identifier"
+
+
+async def test_what_is_brought_back_in_time_is_no_conversion_and_the_next_purchase_is(till: Till, store: EventStore) -> None:
+    referral = await brought(till)
+    other, own = referral["other_id"], referral["customer_id"]
+    now = datetime.now(UTC)
+    sale = await buys(till, other, now.isoformat())
+    await noticed(store, referral)
+    assert ((await shown(till, referral))["state"], await rewards_of(till, own)) == ("converted", []), "it may still be brought back"
+    due = await store.pool.fetchval("select look_at from referral_watch where referral_id = $1", uuid.UUID(referral["id"]))
+    assert abs(due - now - timedelta(days=14)) < timedelta(seconds=1)
+    await brings_back(till, sale, now.isoformat())
+    await hear(store, "return.recorded", other)
+    await look(store)
+    assert (await shown(till, referral))["transaction_id"] == sale["id"], "nothing else was bought"
+    kept = await buys(till, other, "2026-05-20T00:00:00Z")
+    await brings_back(till, kept, "2026-06-03T00:00:00Z")  # the window has closed at this moment
+    await hear(store, "transaction.recorded", other)
+    await look(store)
+    done = await shown(till, referral)
+    assert (done["state"], done["transaction_id"], done["converted_at"]) == ("rewarded", kept["id"], "2026-05-20T00:00:00.000Z")
+    assert [each["id"] for each in await rewards_of(till, own)] == [done["reward_id"]]
+
+
+async def test_a_purchase_told_late_waits_for_its_return_to_be_told(till: Till, store: EventStore) -> None:
+    referral = await brought(till)
+    await buys(till, referral["other_id"])
+    await hear(store, "referral.registered", referral["customer_id"], stream=referral["id"])
+    await Keeper(store).tick()
+    assert (await shown(till, referral))["state"] == "converted"
+    wait = await store.pool.fetchval("select look_at - clock_timestamp() from referral_watch where referral_id = $1", uuid.UUID(referral["id"]))
+    assert timedelta(minutes=14) < wait <= timedelta(minutes=15)
+
+
+async def test_who_takes_no_part_is_rewarded_later_and_invites_nobody(till: Till, store: EventStore) -> None:
+    member = await referrer(till)
+    referral = await brought(till, member)
+    ok(await till.post(f"/v1/members/{member['id']}/suspension", {"reason": "fraud_check"}))
+    assert problem(await invite(till, member), 409, "rejected")["rule"] == "not-a-member"
+    await buys(till, referral["other_id"])
+    await noticed(store, referral)
+    assert await rewards_of(till, member["customer_id"]) == []
+    ok(await till.post(f"/v1/members/{member['id']}/resumption", {"reason": "cleared"}))
+    await noticed(store, referral)
+    assert len(await rewards_of(till, member["customer_id"])) == 1
+    plain = await till.member()
+    assert problem(await invite(till, plain), 409, "rejected")["rule"] == "no-referrals"
+    assert problem(await invite(till, plain, programme="nowhere"), 409, "rejected")["rule"] == "no-referrals"
+
+
+async def test_many_keepers_and_a_return_at_the_same_moment_never_reward_twice_nor_what_came_back(till: Till, store: EventStore, app: Any) -> None:
+    for _ in range(8):
+        referral = await brought(till)
+        sale = await buys(till, referral["other_id"])
+        await hear(store, "referral.registered", referral["customer_id"], stream=referral["id"])
+        await asyncio.gather(*(Keeper(store, quiet=timedelta(0)).tick() for _ in range(3)), brings_back(till, sale, "2026-05-04T00:00:00Z"))
+        await hear(store, "return.recorded", referral["other_id"])
+        await look(store)
+        found, given = await shown(till, referral), await rewards_of(till, referral["customer_id"])
+        told = [row["type"] for row in await store.pool.fetch("select type from events where stream_id = $1", uuid.UUID(referral["id"]))]
+        assert (found["state"], len(given)) in (("rewarded", 1), ("converted", 0), ("registered", 0))
+        assert told.count("referral.rewarded") == len(given)
+        if given:  # then the return was recorded after it
+            places = "select position from events where stream_id = $1 and type = $2"
+            back = await store.pool.fetchval(places, uuid.UUID(sale["id"]), "return.recorded")
+            assert await store.pool.fetchval(places, uuid.UUID(referral["id"]), "referral.rewarded") < back
+
+
+async def test_rewards_are_those_of_a_simulation_day_by_day(till: Till, store: EventStore) -> None:
+    """Purchases and returns of many, told in any order; a calendar walked day by day says who is to be rewarded, and for what."""
+    luck, member, days = random.Random(44), await referrer(till), 14
+    start = datetime(2026, 5, 2, tzinfo=UTC)
+    expected: dict[str, str | None] = {}
+    for _ in range(18):
+        referral = await brought(till, member)
+        sold, back = {}, {}
+        for number in luck.sample(range(40), k=luck.randint(0, 4)):  # in the order in which they are told
+            sale = await buys(till, referral["other_id"], (start + timedelta(days=number)).isoformat())
+            sold[number] = sale["id"]
+            if luck.random() < 0.6:
+                back[number] = number + luck.choice([0, 1, days - 1, days, days + 3])
+                await brings_back(till, sale, (start + timedelta(days=back[number])).isoformat())
+        await hear(store, "referral.registered", referral["customer_id"], stream=referral["id"])
+        expected[referral["id"]] = None
+        for day in range(60):
+            if day in sold and not any(day <= today < day + days for today in range(60) if back.get(day) == today):
+                expected[referral["id"]] = sold[day]
+                break
+    await look(store)
+    found = {each: await shown(till, {"id": each}) for each in expected}
+    assert {each: item["transaction_id"] if item["state"] == "rewarded" else None for each, item in found.items()} == expected
+    assert len({*expected.values()}) > 5
+    given = [each["id"] for each in await rewards_of(till, member["customer_id"])]
+    assert Counter(given) == Counter(item["reward_id"] for item in found.values() if item["reward_id"])
+
+
+async def test_a_customers_own_token_invites_and_registers_for_itself_alone(till: Till) -> None:
+    member, other, stranger = await referrer(till), person(), person()
+    hers, his = till.by("self", customer=member["customer_id"]), till.by("self", customer=other)
+    mail = address()
+    told = ok(await invite(hers, member, invitee=mail), 201)
+    assert told["invitee"] == mail
+    problem(await invite(his, member), 404, "not-found")
+    problem(await his.get(f"/v1/referrals/{told['id']}"), 404, "not-found")
+    problem(await his.get(f"/v1/referrals?customer_id={member['customer_id']}"), 404, "not-found")
+    problem(await register(his, told, stranger), 404, "not-found")
+    came = ok(await register(his, told, other))
+    assert (came["state"], came["invitee"]) == ("registered", None), "what she wrote is not his to read"
+    assert ok(await hers.get(f"/v1/referrals?customer_id={member['customer_id']}"))["items"][0]["state"] == "registered"
+
+
+async def test_of_who_is_forgotten_no_address_no_hash_and_no_tie_is_left(till: Till, store: EventStore) -> None:
+    programme, mail, number = await club(till), address(), "0935 111 22 33"
+    member, other = await referrer(till, programme), person()
+    his, hers = await invited(till, member, invitee=mail), await invited(till, member, invitee=number)
+    ok(await register(till, his, other))
+    await household(store, other, person())
+    await store.pool.execute("insert into customer_edge (customer_id, position, erased) values ($1, 1, true)", uuid.UUID(other))
+    await hear(store, "privacy.erased", other)
+    await look(store)
+    found = await shown(till, his)
+    assert (found["invitee"], found["redacted"], found["other_id"]) == (None, ["invitee"], other)
+    assert (await shown(till, hers))["invitee"] == number, "she was not forgotten"
+    assert await store.holders(f"referral:{programme}", mail) == []
+    assert not await store.pool.fetchval("select count(*) from customer_tie where one = $1 or other = $1", uuid.UUID(other))
+    problem(await register(till, hers, other), 410, "gone")
+    await hear(store, "privacy.erased", member["customer_id"])
+    assert await store.holders(f"referral:{programme}", "+989351112233") == [], "nor of whom they invited"
+    await store.pool.execute("insert into customer_edge (customer_id, position, erased) values ($1, 1, true)", uuid.UUID(member["customer_id"]))
+    problem(await invite(till, member), 410, "gone")
+    problem(await register(till, hers, person()), 410, "gone")
+
+
+async def test_what_is_no_invitation_is_refused(till: Till) -> None:
+    member = await referrer(till)
+    for wrong in ({"invitee": "مریم"}, {"invitee": "no@"}, {"invitee": ""}, {"programme": ""}, {"channel": "s1.x"}, {"friend": 1}):
+        problem(await invite(till, member, **wrong), 422, "invalid-request")
+    problem(await invite(till, member, invitee="info@example.org"), 422, "identifier-blocked")
+    problem(await register(till, {"id": person()}, person()), 404, "not-found")
+    first = await invited(till, member)
+    problem(await invite(till, member, id=first["id"]), 409, "already-exists")
+    body = {"name": "x"} | {"reward": "r", "amount": -1, "return_days": 3}
+    problem(await till.put(f"/v1/programmes/p{uuid.uuid4().hex}", body), 422, "invalid-request")

@@ -37,6 +37,8 @@ BODIES: Mapping[str, Any] = {  # what a customer's own operations take: all of t
     "reserveRedemption": {"points": 1},
     "confirmRedemption": {},
     "cancelRedemption": {"reason": "نه"},
+    "acceptOffer": {},
+    "declineOffer": {},
     "inviteReferral": {"customer_id": "{customer_id}", "programme": "club"},
     "registerReferral": {"customer_id": "{customer_id}"},
 }

@@ -67,7 +67,7 @@ async def test_an_address_is_invited_once_and_the_same_again_is_the_same(till: T
         assert ok(await invite(till, member, invitee=spelt))["id"] == first["id"]
     assert problem(await invite(till, rival, invitee="00989123456789"), 409, "already-exists")["existing_id"] == first["id"]
     hers = till.by("self", customer=rival["customer_id"])
-    assert "existing_id" not in problem(await invite(hers, rival, invitee="09123456789"), 409, "already-exists"), "a customer is not told whose"
+    assert "existing_id" not in problem(await invite(hers, rival, invitee="09123456789", occurred_at=None), 409, "already-exists"), "a customer is not told whose"
     elsewhere = await referrer(till)
     assert (await invite(till, elsewhere, invitee="09123456789")).status_code == 201, "once a programme"
     twin = person()
@@ -290,13 +290,15 @@ async def test_a_customers_own_token_invites_and_registers_for_itself_alone(till
     member, other, stranger = await referrer(till), person(), person()
     hers, his = till.by("self", customer=member["customer_id"]), till.by("self", customer=other)
     mail = address()
-    told = ok(await invite(hers, member, invitee=mail), 201)
+    problem(await invite(hers, member, invitee=mail), 422, "invalid-request")  # of the past, which is not theirs to tell
+    told = ok(await invite(hers, member, invitee=mail, occurred_at=None), 201)
     assert told["invitee"] == mail
-    problem(await invite(his, member), 404, "not-found")
+    problem(await invite(his, member, occurred_at=None), 404, "not-found")
     problem(await his.get(f"/v1/referrals/{told['id']}"), 404, "not-found")
     problem(await his.get(f"/v1/referrals?customer_id={member['customer_id']}"), 404, "not-found")
-    problem(await register(his, told, stranger), 404, "not-found")
-    came = ok(await register(his, told, other))
+    problem(await register(his, told, stranger, occurred_at=None), 404, "not-found")
+    problem(await register(his, told, other), 422, "invalid-request")
+    came = ok(await register(his, told, other, occurred_at=None))
     assert (came["state"], came["invitee"]) == ("registered", None), "what she wrote is not his to read"
     assert ok(await hers.get(f"/v1/referrals?customer_id={member['customer_id']}"))["items"][0]["state"] == "registered"
 

@@ -207,6 +207,7 @@ class TransactionAnswer(Resource):
     seller_id: str | None
     outlet: str | None
     discount_reason: str | None
+    offer_id: UUID | None
     delivery: str | None
     points: int
     trace: list[TraceEntry]
@@ -222,7 +223,7 @@ def transaction_answer(part: Loaded[Transaction], earned: Sequence[PointsEarned]
     told = {name: getattr(sale, name) for name in ("member_id", "document", "channel", "currency", "seller_id", "outlet", "discount_reason", "delivery")}
     lines = [LineAnswer(**dict(line), returned=part.state.returned.get(line.line, 0)) for line in sale.lines]
     return TransactionAnswer(
-        id=part.stream_id, version=part.version, customer_id=part.customer_id, lines=lines, **told,
+        id=part.stream_id, version=part.version, customer_id=part.customer_id, lines=lines, offer_id=part.state.offer_id, **told,
         list_amount=sum(line.list_price * line.quantity for line in sale.lines), paid_amount=sum(line.paid_price * line.quantity for line in sale.lines),
         points=sum(event.points for event in earned), trace=list(earned[0].trace if earned else trace), occurred_at=sold_at, recorded_at=part.recorded_at,
     )  # fmt: skip

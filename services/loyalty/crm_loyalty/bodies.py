@@ -174,7 +174,7 @@ class LineBody(Body):
 
 
 class TransactionBody(Told):
-    """A purchase. `currency`: needed where no programme says it."""
+    """A purchase. `currency`: needed where no programme says it; `offer_id`: the offer that the discount was given for, which is taken by it."""
 
     id: UUID | None = None
     document: Code
@@ -184,6 +184,7 @@ class TransactionBody(Told):
     seller_id: Code | None = None
     outlet: Code | None = None
     discount_reason: Code | None = None
+    offer_id: UUID | None = None
     delivery: Code | None = None
 
 

@@ -49,7 +49,7 @@ def evolve(target: OfferTarget, fact: Fact[OfferTargetEvent]) -> OfferTarget:
         case OfferPresented():
             return replace(target, presented_at=at, channel=event.channel)
         case OfferAccepted():
-            return replace(target, answer="accepted", answered_at=at, transaction_id=event.transaction_id)
+            return replace(target, answer="accepted", answered_at=target.answered_at or at, transaction_id=event.transaction_id)
         case OfferDeclined():
             return replace(target, answer="declined", answered_at=at, reason=event.reason)
         case OfferExpired():
@@ -77,7 +77,7 @@ def _columns(target: OfferTarget) -> dict[str, Any]:
     return {"offer": str(target.targeted.offer_id)} if target.targeted else {}
 
 
-OFFER_TARGETS: Aggregate[OfferTarget, OfferTargetEvent] = Aggregate("offer_target", OfferTarget, evolve, advance=advance, due=due, columns=_columns)
+OFFER_TARGETS: Aggregate[OfferTarget, OfferTargetEvent] = Aggregate("offer_target", OfferTarget, evolve, revision=2, advance=advance, due=due, columns=_columns)
 
 
 def aim(target: OfferTarget, others: Sequence[OfferTarget], *, event: OfferTargeted) -> list[OfferTargetEvent]:
@@ -98,14 +98,26 @@ def present(target: OfferTarget, others: Sequence[OfferTarget], *, channel: str 
 
 
 def accept(target: OfferTarget, others: Sequence[OfferTarget], *, transaction_id: UUID | None, at: datetime) -> list[OfferTargetEvent]:
-    """The customer took it. Rejected as above, `not-presented`, `offer-answered`. Told again alike: nothing new."""
+    """The customer took it. Rejected as above, `not-presented`, `offer-answered`. Told again alike: nothing new; with which purchase may be told later."""
     shown_at = _answerable(target, others, at)
     if target.answer == "accepted" and transaction_id in (None, target.transaction_id):
         return []
-    if target.answer or any(each.answer == "accepted" for each in others):
+    bought_now = target.answer == "accepted" and target.transaction_id is None
+    if (target.answer and not bought_now) or any(each.answer == "accepted" for each in others):
         raise Rejected("offer-answered", "The customer has answered this offer. It is taken once.", answer=target.answer or "accepted")
     told = {"transaction_id": transaction_id} if transaction_id else {}
     return [OfferAccepted(**_head(target), presented_at=shown_at, **told)]
+
+
+def taken_by(targets: Sequence[OfferTarget], *, transaction_id: UUID, at: datetime) -> list[list[OfferTargetEvent]]:
+    """Which of the customer's ids took it with this purchase: one that has answered, or seen it. Invalid, if it is meant for none; refused as an acceptance is."""
+    meant = [place for place, each in enumerate(targets) if each.targeted is not None]
+    if not meant:
+        raise Invalid("/offer_id", "unknown", "This offer is not meant for this customer. Leave it out.")
+    place = max(meant, key=lambda each: (targets[each].answer == "accepted", targets[each].presented_at is not None, -each))
+    others = [each for other, each in enumerate(targets) if other != place]
+    accepted = accept(targets[place], others, transaction_id=transaction_id, at=at)
+    return [accepted if other == place else [] for other in range(len(targets))]
 
 
 def decline(target: OfferTarget, others: Sequence[OfferTarget], *, reason: str | None, at: datetime) -> list[OfferTargetEvent]:

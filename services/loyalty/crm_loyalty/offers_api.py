@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from fastapi import APIRouter, Query
 from uuid_utils.compat import uuid7
 
 from crm_loyalty import offer, offer_target
-from crm_loyalty.access import Admin, Read, Write
+from crm_loyalty.access import Admin, Read, ReadOwn, Write, WriteOwn, of_now
 from crm_loyalty.offer import OFFERS
 from crm_loyalty.offer_shapes import (
     AcceptanceBody,
@@ -33,7 +34,7 @@ from crm_loyalty.offer_shapes import (
     target_answer,
 )
 from crm_loyalty.offer_target import OFFER_TARGETS, OfferTarget, target_id
-from crm_loyalty.reads import members_of
+from crm_loyalty.reads import aims, members_of
 from crm_loyalty.transaction import TRANSACTIONS
 
 router = APIRouter(tags=["offers"])
@@ -43,7 +44,10 @@ _OFFERS = "select stream_id from streams where type = 'offer' and stream_id > $1
 _OF_OFFER = """
 select stream_id from streams where type = 'offer_target' and state -> 'columns' ->> 'offer' = $1 and stream_id > $2 order by stream_id limit $3
 """
-_OF_CUSTOMER = "select stream_id from streams where type = 'offer_target' and customer_id = any($1::uuid[]) and stream_id > $2 order by stream_id limit $3"
+_OF_CUSTOMER = """
+select stream_id from streams where type = 'offer_target' and customer_id = any($1::uuid[]) and stream_id > $2
+and ($4::text is null or state -> 'targeted' ->> 'group' = $4) order by stream_id limit $3
+"""
 
 
 @router.post("/v1/offers", **command(OfferAnswer))
@@ -93,9 +97,9 @@ async def target_offer(offer_id: UUID, body: TargetBody, call: Write) -> Answer:
 
 
 @router.get("/v1/offers/{offer_id}/targets/{target_id}", **query(OfferTargetAnswer))
-async def get_offer_target(offer_id: UUID, target_id: UUID, call: Read) -> Answer:
+async def get_offer_target(offer_id: UUID, target_id: UUID, call: ReadOwn) -> Answer:
     """What became of an offer to one customer."""
-    return await call.show(target_answer(part := await _found(call, offer_id, target_id)), version=part.version)
+    return await call.show(target_answer(part := await _own(call, offer_id, target_id)), version=part.version)
 
 
 @router.get("/v1/offers/{offer_id}/targets", **query(PageOf[OfferTargetAnswer]))
@@ -106,10 +110,11 @@ async def list_offer_targets(offer_id: UUID, page: Paging, call: Read) -> Answer
 
 
 @router.get("/v1/offer-targets", **query(PageOf[OfferTargetAnswer]))
-async def list_offers_to(customer_id: Annotated[UUID, Query(description="whose; of a merged customer, all of them")], page: Paging, call: Read) -> Answer:
-    """All that is or was offered to a customer."""
-    whose = await cluster(call.store.pool, customer_id)
-    return await _page(call, page, await call.store.pool.fetch(_OF_CUSTOMER, whose, _after(page), page.limit + 1))
+async def list_offers_to(customer_id: Annotated[UUID, Query(description="whose; of a merged customer, all of them")], page: Paging, call: ReadOwn) -> Answer:
+    """All that is or was offered to a customer; to their own token, not that they are of a control group."""
+    call.own(customer_id)
+    whose, group = await cluster(call.store.pool, customer_id), None if call.customers is None else "treatment"
+    return await _page(call, page, await call.store.pool.fetch(_OF_CUSTOMER, whose, _after(page), page.limit + 1, group))
 
 
 @router.post("/v1/offers/{offer_id}/targets/{target_id}/presentation", **command(OfferTargetAnswer))
@@ -119,9 +124,10 @@ async def present_offer(offer_id: UUID, target_id: UUID, body: PresentationBody,
 
 
 @router.post("/v1/offers/{offer_id}/targets/{target_id}/acceptance", **command(OfferTargetAnswer))
-async def accept_offer(offer_id: UUID, target_id: UUID, body: AcceptanceBody, call: Write) -> Answer:
+async def accept_offer(offer_id: UUID, target_id: UUID, body: AcceptanceBody, call: WriteOwn) -> Answer:
     """The customer took it. An offer is taken once, by whichever id of a merged customer."""
-    part = await _found(call, offer_id, target_id)
+    of_now(call, body)
+    part = await _own(call, offer_id, target_id)
     if body.transaction_id is not None:
         sale = await call.store.read(TRANSACTIONS, body.transaction_id)
         if sale.state.sale is None or sale.customer_id not in await cluster(call.store.pool, part.customer_id):
@@ -132,19 +138,15 @@ async def accept_offer(offer_id: UUID, target_id: UUID, body: AcceptanceBody, ca
 
 
 @router.post("/v1/offers/{offer_id}/targets/{target_id}/decline", **command(OfferTargetAnswer))
-async def decline_offer(offer_id: UUID, target_id: UUID, body: DeclineBody, call: Write) -> Answer:
+async def decline_offer(offer_id: UUID, target_id: UUID, body: DeclineBody, call: WriteOwn) -> Answer:
     """The customer does not want it."""
+    of_now(call, body)
+    await _own(call, offer_id, target_id)
     return await _step(call, offer_id, target_id, body, lambda target, others, now: offer_target.decline(target, others, reason=body.reason, at=now))
 
 
 def _together(call: Call, offer_id: UUID, customer_id: UUID) -> Callable[[], Awaitable[Sequence[Target]]]:
-    """The offer to this customer id, and to the ids merged with it, which are checked not to have moved meanwhile."""
-
-    async def targets() -> Sequence[Target]:
-        others = [each for each in await cluster(call.store.pool, customer_id) if each != customer_id]
-        return [Target(OFFER_TARGETS, target_id(offer_id, each), key=each) for each in (customer_id, *others)]
-
-    return targets
+    return partial(aims, call.store, offer_id, customer_id)
 
 
 async def _step(call: Call, offer_id: UUID, target_id: UUID, body: Told, decide: Decide) -> Answer:
@@ -160,6 +162,15 @@ async def _step(call: Call, offer_id: UUID, target_id: UUID, body: Told, decide:
 async def _found(call: Call, offer_id: UUID, target_id: UUID) -> Loaded[OfferTarget]:
     part = await call.store.read(OFFER_TARGETS, target_id)
     if part.state.targeted is None or part.state.targeted.offer_id != offer_id:
+        raise NotFound("This offer has no target of this id.")
+    return part
+
+
+async def _own(call: Call, offer_id: UUID, target_id: UUID) -> Loaded[OfferTarget]:
+    """To a customer's own token nothing is offered that is not offered to it."""
+    part = await _found(call, offer_id, target_id)
+    call.own(part.customer_id)
+    if call.customers is not None and part.state.targeted is not None and part.state.targeted.group == "control":
         raise NotFound("This offer has no target of this id.")
     return part
 

@@ -8,9 +8,10 @@ from crm_events import registry
 from crm_events.follower import cluster
 from crm_events.language.loyalty import PointsEarned
 from crm_events.store.loading import HISTORY, Loaded, Recorded, recorded
-from crm_events.store.store import EventStore
+from crm_events.store.store import EventStore, Target
 
 from crm_loyalty.member import MEMBERS, Member, evolve
+from crm_loyalty.offer_target import OFFER_TARGETS, target_id
 from crm_loyalty.programme import PROGRAMMES, Programme, programme_id
 from crm_loyalty.transaction import TRANSACTIONS, Transaction
 
@@ -32,6 +33,12 @@ select stream_id, sold_at from streams where type = 'transaction' and member_id 
 and ($2::bigint is null or (sold_at, stream_id) < ($2, $3)) order by sold_at desc, stream_id desc limit $4
 """
 _ENTRIES = f"{HISTORY} where stream_id = $1 and version < $2 and (type like 'points.%' or type like 'redemption.%') order by version desc limit $3"
+
+
+async def aims(store: EventStore, offer_id: UUID, customer_id: UUID) -> list[Target]:
+    """The offer to this customer id, and to the ids merged with it, which are checked not to have moved meanwhile."""
+    others = [each for each in await cluster(store.pool, customer_id) if each != customer_id]
+    return [Target(OFFER_TARGETS, target_id(offer_id, each), key=each) for each in (customer_id, *others)]
 
 
 async def programme_of(store: EventStore, name: str | None) -> Programme | None:

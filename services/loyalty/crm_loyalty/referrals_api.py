@@ -18,7 +18,7 @@ from fastapi import APIRouter, Query
 from uuid_utils.compat import uuid7
 
 from crm_loyalty import referral
-from crm_loyalty.access import ReadOwn, WriteOwn
+from crm_loyalty.access import ReadOwn, WriteOwn, of_now
 from crm_loyalty.kinship import kinship
 from crm_loyalty.reads import members_of, programme_of
 from crm_loyalty.referral import REFERRALS, Referral
@@ -33,6 +33,7 @@ _OF = "select stream_id from streams where type = 'referral' and customer_id = a
 async def invite_referral(body: InvitationBody, call: WriteOwn) -> Answer:
     """Invite somebody. The same customer inviting the same address again is answered the invitation that is there."""
     call.own(body.customer_id)
+    of_now(call, body)
     if await erased(call.store.pool, [body.customer_id]):
         raise Gone("The customer was erased.")
     scope, key = referral.invitation(body.programme), referral.invitee_key(body.invitee) if body.invitee else None
@@ -83,6 +84,7 @@ async def list_referrals(
 async def register_referral(referral_id: UUID, body: RegistrationBody, call: WriteOwn) -> Answer:
     """Who was invited has come: staff says so, or the customer who came. Where it shows by now that nobody was brought, the referral is rejected."""
     call.own(body.customer_id)
+    of_now(call, body)
     part = await _found(call, referral_id)
     if await erased(call.store.pool, [body.customer_id, part.customer_id]):
         raise Gone("The customer was erased.")

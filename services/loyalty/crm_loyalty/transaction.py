@@ -22,12 +22,13 @@ Events = tuple[list[Happened[MemberEvent]], list[Happened[TransactionEvent]]]
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """The sale as told, when it happened, how much of each line has come back, and when the first of it did."""
+    """The sale as told, when it happened, the offer its discount was for; how much of each line has come back, and when the first of it did."""
 
     sale: TransactionRecorded | None = None
     sold_at: datetime | None = None
     returned: Mapping[int, int] = field(default_factory=dict)
     back_at: datetime | None = None
+    offer_id: UUID | None = None
 
 
 def evolve(transaction: Transaction, fact: Fact[TransactionEvent]) -> Transaction:
@@ -36,7 +37,7 @@ def evolve(transaction: Transaction, fact: Fact[TransactionEvent]) -> Transactio
         case TransactionRecorded():
             return Transaction(fact.event, fact.occurred_at)
         case DiscountGranted():
-            return transaction
+            return replace(transaction, offer_id=fact.event.offer_id)
         case ReturnRecorded():
             back = {line.line: transaction.returned.get(line.line, 0) + line.quantity for line in fact.event.lines}
             first = min(transaction.back_at or fact.occurred_at, fact.occurred_at)
@@ -56,10 +57,11 @@ def _columns(transaction: Transaction) -> dict[str, Any]:
     return {"member_id": str(transaction.sale.member_id), "sold_at": int(transaction.sold_at.timestamp() * 1_000_000)}
 
 
-TRANSACTIONS: Aggregate[Transaction, TransactionEvent] = Aggregate("transaction", Transaction, evolve, revision=2, claims=_claims, columns=_columns)
+TRANSACTIONS: Aggregate[Transaction, TransactionEvent] = Aggregate("transaction", Transaction, evolve, revision=3, claims=_claims, columns=_columns)
 
 
-def record_sale(member: Member, transaction: Transaction, *, sale: Mapping[str, Any], programme: Programme | None, at: datetime) -> Events:
+def record_sale(member: Member, transaction: Transaction, *, sale: Mapping[str, Any], programme: Programme | None, at: datetime, offer_id: UUID | None = None
+) -> Events:  # fmt: skip
     """A purchase, what it earns by the rules in force then, and the discount it was given. `sale`: the fields told of transaction.recorded.
 
     Members and transactions are one command: the first list is for the member's stream, the second for the transaction's.
@@ -77,9 +79,11 @@ def record_sale(member: Member, transaction: Transaction, *, sale: Mapping[str, 
         raise Invalid("/lines", "too-large", f"A transaction is at most {MOST_PAID} minor units. Is the price per unit?")
     told: list[Happened[TransactionEvent]] = [event]
     if listed > paid:
-        about = {"reason": event.discount_reason, "seller_id": event.seller_id}
+        about = {"reason": event.discount_reason, "seller_id": event.seller_id, "offer_id": offer_id}
         given = {name: value for name, value in about.items() if value is not None}
         told.append(DiscountGranted(transaction_id=event.transaction_id, list_amount=listed, paid_amount=paid, currency=event.currency, **given))
+    elif offer_id is not None:
+        raise Invalid("/offer_id", "no-discount", "Nothing was taken off the list price. Send both prices, or leave the offer out.")
     if version is None or member.closed_at is not None or (member.suspended_at is not None and member.suspended_at <= at):
         return [], told
     gained = earning.evaluate(version, event.lines, channel=event.channel, outlet=event.outlet, tier=member.standing.tier)

@@ -1,5 +1,7 @@
 """What did a member buy and bring back? Each is one command over the transaction and the member's points."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -13,14 +15,14 @@ from crm_events.store.store import Target
 from fastapi import APIRouter
 from uuid_utils.compat import uuid7
 
-from crm_loyalty import earning, transaction
+from crm_loyalty import earning, offer_target, transaction
 from crm_loyalty.access import Read, Write
 from crm_loyalty.answers import MemberAnswer, TransactionAnswer, member_answer, transaction_answer
 from crm_loyalty.bodies import ReturnBody, TransactionBody
 from crm_loyalty.member import MEMBERS, Member
 from crm_loyalty.members_api import found
 from crm_loyalty.programme import Programme
-from crm_loyalty.reads import earned_by, programme_of, sales_of
+from crm_loyalty.reads import aims, earned_by, programme_of, sales_of
 from crm_loyalty.transaction import TRANSACTIONS, Back, Transaction
 
 router = APIRouter(tags=["transactions"])
@@ -28,17 +30,27 @@ router = APIRouter(tags=["transactions"])
 
 @router.post("/v1/members/{member_id}/transactions", **command(TransactionAnswer))
 async def record_transaction(member_id: UUID, body: TransactionBody, call: Write) -> Answer:
-    """A purchase and what it earns. `If-Match` is about the member."""
+    """A purchase and what it earns; with it the offer is taken that its discount was given for. `If-Match` is about the member."""
     owner = await found(call.store, member_id)
     programme = await programme_of(call.store, owner.state.programme)
     transaction_id = body.id or uuid7()
-    sale: dict[str, Any] = body.model_dump(exclude={"id", "occurred_at", "lines"}, exclude_none=True)
+    sale: dict[str, Any] = body.model_dump(exclude={"id", "occurred_at", "lines", "offer_id"}, exclude_none=True)
     sale |= {"transaction_id": transaction_id, "member_id": member_id}
     sale["lines"] = [line.model_dump(exclude_none=True) | {"line": number} for number, line in enumerate(body.lines, 1)]
+
+    async def targets() -> Sequence[Target]:
+        """The member and the purchase; and of an offer, whatever became of it with this customer, so that it is taken once."""
+        sold = [Target(MEMBERS, member_id), Target(TRANSACTIONS, transaction_id, key=owner.customer_id)]
+        return [*sold, *await aims(call.store, body.offer_id, owner.customer_id)] if body.offer_id else sold
+
+    def decide(states: list[Any], now: datetime) -> Sequence[Sequence[Any]]:
+        sold = transaction.record_sale(states[0], states[1], sale=sale, programme=programme, at=now, offer_id=body.offer_id)
+        return [*sold, *(offer_target.taken_by(states[2:], transaction_id=transaction_id, at=now) if body.offer_id else ())]
+
     done = await call.store.handle_all(
         call.command(body),
-        [Target(MEMBERS, member_id), Target(TRANSACTIONS, transaction_id, key=owner.customer_id)],
-        lambda states, now: transaction.record_sale(states[0], states[1], sale=sale, programme=programme, at=now),
+        targets,
+        decide,
     )
     part = next(part for part in done.parts if isinstance(part.state, Transaction))
     earned = [fact.event for fact in done.facts if isinstance(fact.event, PointsEarned)]

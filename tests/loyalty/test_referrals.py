@@ -67,7 +67,9 @@ async def test_an_address_is_invited_once_and_the_same_again_is_the_same(till: T
         assert ok(await invite(till, member, invitee=spelt))["id"] == first["id"]
     assert problem(await invite(till, rival, invitee="00989123456789"), 409, "already-exists")["existing_id"] == first["id"]
     hers = till.by("self", customer=rival["customer_id"])
-    assert "existing_id" not in problem(await invite(hers, rival, invitee="09123456789", occurred_at=None), 409, "already-exists"), "a customer is not told whose"
+    assert "existing_id" not in problem(await invite(hers, rival, invitee="09123456789", occurred_at=None), 409, "already-exists"), (
+        "a customer is not told whose"
+    )
     elsewhere = await referrer(till)
     assert (await invite(till, elsewhere, invitee="09123456789")).status_code == 201, "once a programme"
     twin = person()

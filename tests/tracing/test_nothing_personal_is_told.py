@@ -30,7 +30,7 @@ from crm_local.stack import Stack
 from marked import EMAIL, MARKS, NAME, PHONE, TEXT, WORD, found_in, marked
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-NAMED = ("tehran-office", "tea-delivery", "tea-delivery-late", "A-1009", "F-1009", "F-1010", "GT-100", "CLUB-20031")
+NAMED = ("tehran-office", "tea-delivery", "tea-delivery-late", "A-1009", "A-1011", "F-1009", "F-1010", "GT-100", "CLUB-20031")
 TOPICS = (*SOURCES.values(), "crm.customers.v1")
 # Words of no person: chosen from a list, a thing's name, or a code by which figures are grouped.
 _REASONED = (

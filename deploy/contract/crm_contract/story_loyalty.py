@@ -14,6 +14,7 @@ INVOICE, BILLED = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ad01", "0199b0c4-5a10-7c3e-9d
 OFFER, POT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ae01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1ae02"
 REWARD, PRESENT = "0199b0c4-5a10-7c3e-9d21-6f0a4be1af01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1af02"
 FRIEND, CAME = "0199b0c4-5a10-7c3e-9d21-6f0a4be1ba01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1ba02"
+WAITS, ORDER = "0199b0c4-5a10-7c3e-9d21-6f0a4be1bb01", "0199b0c4-5a10-7c3e-9d21-6f0a4be1bb02"
 CLUB, LEAF = "tea-club", "tea-club-leaf"
 _WINDOW = {"kind": "rolling", "months": 120}
 
@@ -54,6 +55,17 @@ LOYALTY: list[Step] = [
     step("recordTransaction", "noLines", "A purchase has lines", 422, path=_HER, body={"document": "A-1010", "channel": "web", "lines": []}),
     step("getTransaction", "twoTeas", "What it earned, and by which rules", path=_HER | {"transaction_id": SALE}),
     step("listTransactions", "hers", "Her purchases", path=_HER),
+    step("recordAction", "waitsForNothing", "Her points wait for nothing", 409, path=_HER | {"transaction_id": SALE}, body={"action": "delivery"}),
+    step("publishProgramme", "newMembers", "Points that wait for the delivery, for sixty days at most", path={"name": "tea-delivered"}, body={
+        "currency": "EUR", "pending_days": 60, "pending": {"action": "delivery"}, "expiry": {"months": 12}, "point_value": {"points": 10, "amount": 5},
+        "earning": [{"id": "base", "basis": "line", "points_per": {"points": 1, "amount": 100}}], "tiers": [], "valid_from": "2026-01-01T00:00:00Z",
+    }),
+    step("enrolMember", "delivered", "He joins that one", 201, body={"id": WAITS, "customer_id": ALI, "programme": "tea-delivered", "channel": "web"}),
+    step("recordTransaction", "toBeDelivered", "He orders tea", 201, path={"member_id": WAITS}, body={
+        "id": ORDER, "document": "A-1011", "channel": "web",
+        "lines": [{"sku": "GT-100", "category": "green-tea", "quantity": 1, "list_price": 1500, "paid_price": 1500}],
+    }),
+    step("recordAction", "delivered", "It is there: the points can be spent", path={"member_id": WAITS, "transaction_id": ORDER}, body={"action": "delivery"}),
     step("simulatePurchase", "aBasket", "What would this earn, by which rule, and why not by the others?", path=_HER, body={
         "channel": "web", "lines": [{"sku": "CUP-1", "category": "cups", "quantity": 2, "list_price": 900, "paid_price": 900}],
     }),

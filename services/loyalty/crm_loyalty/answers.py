@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_chassis.body import Instant, Resource
 from crm_events.language.loyalty import PointsEarned, TraceEntry
-from crm_events.language.programme import EarningRule, Expiry, Notices, PointValue, ReferralTerms, Tier
+from crm_events.language.programme import EarningRule, Expiry, Notices, Pending, PointValue, ReferralTerms, Tier
 from crm_events.store.loading import Loaded, Recorded
 
 from crm_loyalty.ledger import Ledger, Lot
@@ -33,6 +33,7 @@ class ProgrammeAnswer(Resource):
     point_value: PointValue
     notices: Notices | None
     referral: ReferralTerms | None
+    pending: Pending | None
     valid_from: Instant
     recorded_at: Instant | None
 

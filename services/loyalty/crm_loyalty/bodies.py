@@ -127,6 +127,19 @@ class NoticesBody(Body):
     tier_ending: ReminderBody | None = None
 
 
+class PendingBody(Body):
+    """What points wait for besides `pending_days`: until a day, or for an action, which ends the waiting."""
+
+    until: OfOurTime | None = None
+    action: Code | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "PendingBody":
+        if (self.until is None) == (self.action is None):
+            raise ValueError("Points wait until a day (`until`) or for an action (`action`). Name one.")
+        return self
+
+
 class ReferralTermsBody(Body):
     """Who brings a customer gets this reward, worth `amount` minor units, once the goods can no longer be brought back."""
 
@@ -148,6 +161,7 @@ class ProgrammeBody(Body):
     point_value: PointValueBody
     notices: NoticesBody | None = None
     referral: ReferralTermsBody | None = None
+    pending: PendingBody | None = None
     valid_from: OfOurTime | None = None
 
 
@@ -186,6 +200,12 @@ class TransactionBody(Told):
     discount_reason: Code | None = None
     offer_id: UUID | None = None
     delivery: Code | None = None
+
+
+class ActionBody(Told):
+    """What was done: the delivery, a signature."""
+
+    action: Code
 
 
 class BackBody(Body):

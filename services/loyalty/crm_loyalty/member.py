@@ -214,7 +214,7 @@ def card_key(number: str) -> str:
     return "".join(str(unicodedata.digit(sign, sign)) for sign in plain if sign.isalnum())
 
 
-MEMBERS: Aggregate[Member, MemberEvent] = Aggregate("member", Member, evolve, revision=3, advance=advance, claims=_claims, due=due)
+MEMBERS: Aggregate[Member, MemberEvent] = Aggregate("member", Member, evolve, revision=4, advance=advance, claims=_claims, due=due)
 
 
 def enrol(member: Member, *, member_id: UUID, event: MemberEnrolled, version: ProgrammePublished | None, at: datetime) -> list[MemberEvent]:

@@ -1,6 +1,7 @@
 """Which accounts does each event of a member move? The one place where an event becomes double entry."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -75,6 +76,9 @@ def booked(ledger: Ledger, fact: Fact[MemberEvent]) -> Ledger:
             ledger = born(ledger, Lot(event.lot_id, event.points, at, event.activates_at, event.expires_at, fact.event_id, event.transaction_id))
         case PointsAdjusted(lot_id=lot_id) if lot_id is not None:
             ledger = born(ledger, Lot(lot_id, event.points, at, event.activates_at or at, event.expires_at, fact.event_id))
+        case PointsActivated():  # by an action, before its time: in the order of spending it counts from now on
+            early = {lot.lot_id for lot in event.lots}
+            ledger = replace(ledger, lots=tuple(replace(lot, activates_at=min(lot.activates_at, at)) if lot.lot_id in early else lot for lot in ledger.lots))
         case RedemptionReversed():  # emptied long ago, a lot may have left the page; what its points need travels in the event
             for lot in event.lots:
                 if ledger.lot(lot.lot_id) is None:

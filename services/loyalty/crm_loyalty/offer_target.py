@@ -110,7 +110,7 @@ def accept(target: OfferTarget, others: Sequence[OfferTarget], *, transaction_id
 
 
 def taken_by(targets: Sequence[OfferTarget], *, transaction_id: UUID, at: datetime) -> list[list[OfferTargetEvent]]:
-    """Which of the customer's ids took it with this purchase: one that has answered, or seen it. Invalid, if it is meant for none; refused as an acceptance is."""
+    """Which of the customer's ids took it with this purchase: one that has answered, or seen it. Invalid, if meant for none; else as `accept`."""
     meant = [place for place, each in enumerate(targets) if each.targeted is not None]
     if not meant:
         raise Invalid("/offer_id", "unknown", "This offer is not meant for this customer. Leave it out.")

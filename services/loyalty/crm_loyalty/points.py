@@ -1,18 +1,18 @@
 """What do a purchase, a return and an adjustment do to a member's points?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
 from crm_events.deciding import Fact, Happened
-from crm_events.language.loyalty import AdjustmentReason, MemberEvent, PointsAdjusted, PointsEarned, PointsReversed, RuleUsed
+from crm_events.language.loyalty import AdjustmentReason, MemberEvent, PointsActivated, PointsAdjusted, PointsEarned, PointsReversed, RuleUsed
 from crm_events.language.programme import ProgrammePublished
 from crm_events.refusals import Rejected
 
 from crm_loyalty import tiers
 from crm_loyalty.earning import Earning
-from crm_loyalty.ledger import take_back
+from crm_loyalty.ledger import moved, take_back
 from crm_loyalty.member import Member, evolve, open_account
 from crm_loyalty.periods import add_months
 from crm_loyalty.programme import terms
@@ -33,7 +33,7 @@ def earn(member: Member, *, earning: Earning, version: ProgrammePublished, trans
             rule=RuleUsed(programme=version.name, version=version.version, id=gain.rule),
             lines=gain.lines,
             trace=earning.trace,
-            activates_at=at + timedelta(days=version.pending_days),
+            activates_at=_activation(version, at),
             transaction_id=transaction_id,
             debt_repaid=repaid,
             **_expiry(version, at),
@@ -42,6 +42,14 @@ def earn(member: Member, *, earning: Earning, version: ProgrammePublished, trans
         member, news = evolve(member, Fact(event, uuid5(transaction_id, gain.rule), at)), {}
         earned.append(event)
     return [*earned, *(tiers.rise(member.standing, version.name, at) if earned else ())]
+
+
+def done(member: Member, *, transaction_id: UUID, action: str, waits_for: Collection[str], at: datetime) -> list[MemberEvent]:
+    """The points of a purchase waited for this, and may be spent from then on. `waits_for`: the actions its rules name. Nothing waits any more: nothing new."""
+    if action not in waits_for:
+        raise Rejected("other-action", "The points of this purchase do not wait for this.", waits_for=sorted(waits_for))
+    waiting = [moved(lot, lot.pending, "pending") for lot in open_account(member).ledger.lots if lot.transaction_id == transaction_id and lot.pending]
+    return [PointsActivated(programme=member.programme or "", programme_version=member.programme_version, lots=tuple(waiting))] if waiting else []
 
 
 def reverse(
@@ -102,6 +110,12 @@ def adjust(
 
 def _expiry(version: ProgrammePublished, at: datetime) -> dict[str, datetime]:
     return {"expires_at": add_months(at, version.expiry.months)} if version.expiry.months else {}
+
+
+def _activation(version: ProgrammePublished, at: datetime) -> datetime:
+    """When they can be spent at the latest: an action, if the version names one, may be told before."""
+    waited = at + timedelta(days=version.pending_days)
+    return max(waited, version.pending.until) if version.pending and version.pending.until else waited
 
 
 def _news(member: Member, version: ProgrammePublished) -> dict[str, Any]:

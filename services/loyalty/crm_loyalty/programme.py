@@ -69,5 +69,7 @@ def check(content: ProgrammePublished) -> None:
         raise Invalid("/tiers", "order", "List the tiers from the lowest to the highest, each from more points than the one before.")
     if any(tier.name == NO_TIER for tier in content.tiers):
         raise Invalid("/tiers", "reserved", f"'{NO_TIER}' says that a member has no tier; choose another name.")
+    if content.pending is not None and content.pending.action is not None and not content.pending_days:
+        raise Invalid("/pending_days", "no-waiting", "Say for how many days points wait for the action at most.")
     if content.point_value.currency != content.currency:
         raise Invalid("/point_value/currency", "currency", "Points are worth money of the programme's currency.")

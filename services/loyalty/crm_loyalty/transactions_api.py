@@ -8,17 +8,17 @@ from uuid import UUID, uuid5
 from crm_chassis.answer import Answer
 from crm_chassis.operations import command, query
 from crm_chassis.paging import PageOf, Paging
-from crm_events.language.loyalty import PointsEarned, TraceEntry
-from crm_events.refusals import NotFound
+from crm_events.language.loyalty import MemberEvent, PointsEarned, TraceEntry
+from crm_events.refusals import Invalid, NotFound
 from crm_events.store.loading import Loaded
 from crm_events.store.store import Target
 from fastapi import APIRouter
 from uuid_utils.compat import uuid7
 
-from crm_loyalty import earning, offer_target, transaction
+from crm_loyalty import earning, offer_target, points, transaction
 from crm_loyalty.access import Read, Write
 from crm_loyalty.answers import MemberAnswer, TransactionAnswer, member_answer, transaction_answer
-from crm_loyalty.bodies import ReturnBody, TransactionBody
+from crm_loyalty.bodies import ActionBody, ReturnBody, TransactionBody
 from crm_loyalty.member import MEMBERS, Member
 from crm_loyalty.members_api import found
 from crm_loyalty.programme import Programme
@@ -94,6 +94,25 @@ async def record_return(member_id: UUID, body: ReturnBody, call: Write) -> Answe
             states[0], states[1], member_id=member_id, back=back, earned=earned, return_id=uuid5(asked.id, "return"), reason=body.reason, at=now
         ),
     )
+    return await call.answer(done, member_answer(done.part))
+
+
+@router.post("/v1/members/{member_id}/transactions/{transaction_id}/actions", **command(MemberAnswer))
+async def record_action(member_id: UUID, transaction_id: UUID, body: ActionBody, call: Write) -> Answer:
+    """What the points of a purchase wait for was done: they can be spent from then on, even if it is told late."""
+    part, owner = await call.store.read(TRANSACTIONS, transaction_id), await found(call.store, member_id)
+    if part.state.sale is None or part.state.sold_at is None or part.state.sale.member_id != member_id:
+        raise NotFound("This member has no transaction of this id.")
+    programme, sold_at = await programme_of(call.store, owner.state.programme), part.state.sold_at
+    used = {event.rule.version for event in (await earned_by(call.store, member_id, [transaction_id]))[transaction_id]}
+    waits_for = {each.pending.action for each in programme.versions if each.version in used and each.pending and each.pending.action} if programme else set()
+
+    def decide(member: Member, now: datetime) -> Sequence[MemberEvent]:
+        if now < sold_at:
+            raise Invalid("/occurred_at", "before-sale", "This is done after the goods were sold.")
+        return points.done(member, transaction_id=transaction_id, action=body.action, waits_for=waits_for, at=now)
+
+    done = await call.store.handle(MEMBERS, member_id, call.command(body), decide)
     return await call.answer(done, member_answer(done.part))
 
 

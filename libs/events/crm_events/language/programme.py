@@ -105,6 +105,13 @@ class PointValue(Value):
     currency: Currency
 
 
+class Pending(Value):
+    """What points wait for besides `pending_days`: a day (`until`), or an action, after which they wait no longer; without it, for those days."""
+
+    until: Maybe[Instant] = None
+    action: Maybe[Code] = None
+
+
 class ReferralTerms(Value):
     """Who brings a customer gets this reward, worth `amount` minor units, when goods can no longer be brought back."""
 
@@ -132,6 +139,7 @@ class ProgrammePublished(Event):
     valid_from: Instant
     notices: Maybe[Notices] = None
     referral: Maybe[ReferralTerms] = None
+    pending: Maybe[Pending] = None
 
 
 ProgrammeEvent: TypeAlias = ProgrammePublished

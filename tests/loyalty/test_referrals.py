@@ -9,7 +9,7 @@ from typing import Any
 
 from crm_events.store.store import EventStore
 from crm_events.store.verify import verify
-from crm_loyalty.referring import Keeper
+from crm_loyalty.referring import Keeper, remembered
 from loyalty_client import Till, ok
 from loyalty_edges import merged
 from problem_asserts import problem
@@ -311,9 +311,13 @@ async def test_of_who_is_forgotten_no_address_no_hash_and_no_tie_is_left(till: T
     his, hers = await invited(till, member, invitee=mail), await invited(till, member, invitee=number)
     ok(await register(till, his, other))
     await household(store, other, person())
+    assert await remembered(store.pool, uuid.UUID(other))
     await store.pool.execute("insert into customer_edge (customer_id, position, erased) values ($1, 1, true)", uuid.UUID(other))
     await hear(store, "privacy.erased", other)
+    await household(store, person(), other)  # heard late
+    assert await remembered(store.pool, uuid.UUID(other)), "the address is not shut yet"
     await look(store)
+    assert not await remembered(store.pool, uuid.UUID(other))
     found = await shown(till, his)
     assert (found["invitee"], found["redacted"], found["other_id"]) == (None, ["invitee"], other)
     assert (await shown(till, hers))["invitee"] == number, "she was not forgotten"

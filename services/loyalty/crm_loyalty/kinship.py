@@ -17,7 +17,8 @@ from crm_events.store.store import EventStore
 from crm_loyalty.referral import Kinship, Rule
 
 _TIE = """
-insert into customer_tie (tie_id, kind, one, other, position, tied) values ($1, $2, $3, $4, $5, $6)
+insert into customer_tie (tie_id, kind, one, other, position, tied)
+select $1, $2, $3, $4, $5, true where not exists (select from customer_edge where erased and customer_id in ($3, $4))  -- another partition may be late
 on conflict (tie_id) do update set position = excluded.position, tied = excluded.tied where customer_tie.position < excluded.position
 """
 _UNTIE = "update customer_tie set tied = false, position = $2 where tie_id = $1 and position < $2"
@@ -78,7 +79,7 @@ async def _rule(store: EventStore, own: Sequence[UUID], theirs: Sequence[UUID], 
 async def _linked(connection: Connection, record: Record) -> None:
     told = orjson.loads(record.value)
     if told["kind"] == "household":
-        await connection.execute(_TIE, record.stream_id, "household", record.key, UUID(told["other_id"]), record.position, True)
+        await connection.execute(_TIE, record.stream_id, "household", record.key, UUID(told["other_id"]), record.position)
 
 
 async def _unlinked(connection: Connection, record: Record) -> None:
@@ -89,7 +90,7 @@ async def _suggested(connection: Connection, record: Record) -> None:
     """By their names alone two are not known to share anything."""
     told = orjson.loads(record.value)
     if told["identifiers"]:
-        await connection.execute(_TIE, record.stream_id, "identifier", record.key, UUID(told["other_id"]), record.position, True)
+        await connection.execute(_TIE, record.stream_id, "identifier", record.key, UUID(told["other_id"]), record.position)
 
 
 TIES: dict[str, Handler] = {

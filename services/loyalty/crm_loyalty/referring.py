@@ -143,6 +143,7 @@ class Keeper:
         known = part.state
         if known.other_id is not None and await erased(self._store.pool, [known.other_id]) and known.invitation:
             await self._store.vault.redact([(part.customer_id, known.invitation)])
+            await self._store.pool.execute(f"delete {_HASHES}", known.other_id)  # of who registered while they were forgotten
         if known.state not in ("registered", "converted") or known.other_id is None or await erased(self._store.pool, [part.customer_id]):
             return None
         if (why := await self._disproved(part, known.other_id)) is not None:

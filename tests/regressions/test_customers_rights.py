@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import asyncio
 import time
 import uuid
 from collections.abc import Iterator

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import asyncio
 import time
 import uuid
 from collections.abc import Iterator

@@ -174,8 +174,10 @@ SLOW = (
         _TICKETS,
     ),
     Alert(
-        "AuditWaits", "slow", "ticket", "max(crm_reporting_audit_waiting_rows) > 5000", "2m", "Who read what about whom is not written down in time.",
-        {"crm_reporting_audit_waiting_rows": "0+1000x30"}, {"crm_reporting_audit_waiting_rows": "200x30"},
+        "AuditWaits", "slow", "ticket", "max(crm_reporting_audit_waiting_rows) > 5000 or max(crm_audit_waiting_rows) > 5000", "2m",
+        "Who read what about whom is not written down in time.",
+        {'crm_audit_waiting_rows{process="contacts"}': "0+1000x30", "crm_reporting_audit_waiting_rows": "0x30"},
+        {'crm_audit_waiting_rows{process="contacts"}': "200x30", "crm_reporting_audit_waiting_rows": "200x30"},
     ),
 )  # fmt: skip
 

@@ -70,9 +70,13 @@ def _webhooks() -> Row:
     ))  # fmt: skip
 
 
+def _audit(where: str) -> Row:
+    return Row("Who read what", (graph("Rows of the access audit not written", "none", (f"max(crm_audit_waiting_rows{{{where}}})", "rows"), wrong_from=5_000),))
+
+
 def _writer(service: str, text: str, *more: Row) -> Board:
     where = _of(service)
-    own = (rows.requests(where), rows.store(where), rows.relay(where), rows.timer(where), *more, rows.connections(where), rows.process(where))
+    own = (rows.requests(where), rows.store(where), rows.relay(where), rows.timer(where), *more, _audit(where), rows.connections(where), rows.process(where))
     return Board(service, f"CRM {service}", text, own)
 
 

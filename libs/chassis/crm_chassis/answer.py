@@ -46,14 +46,19 @@ def to_json(resource: object) -> bytes:
     return orjson.dumps(resource, default=_plain, option=_OPTIONS)
 
 
-async def rendered(resource: object, *, vault: Vault | None, may_see: bool) -> bytes:
-    """The bytes of the answer: sealed strings opened with the vault's keys if the caller may see them, else null and listed in `redacted`."""
+async def rendered(resource: object, *, vault: Vault | None, may_see: bool, whose: set[UUID] | None = None) -> bytes:
+    """The bytes of the answer: sealed strings opened with the vault's keys if the caller may see them, else null and listed in `redacted`.
+
+    Into `whose` are put the customers whose keys open something of it.
+    """
     raw = to_json(resource)
     if _MARK not in raw:
         return raw
     keys: Mapping[UUID, Opener] = {}
     if may_see and vault is not None:
         keys = await vault.keys_for_reading(key_ids_in(raw))
+        if whose is not None:
+            whose.update(opener.subject for opener in keys.values() if opener.subject)
         shown = open_json(raw, keys)
         if shown is not None:
             return shown

@@ -149,7 +149,12 @@ class Call:
         return Answer(await self._rendered({"items": items, "next": cursor}), headers=head)
 
     async def _rendered(self, resource: object) -> bytes:
-        return await rendered(resource, vault=self.chassis.vault, may_see=self.may_see_personal)
+        whose = set[UUID]()
+        content = await rendered(resource, vault=self.chassis.vault, may_see=self.may_see_personal, whose=whose)
+        if whose and (audit := self.chassis.audit):
+            for customer_id in whose:
+                audit.note(self.actor, customer_id, self.operation, self.request_id, opened=True)
+        return content
 
     def header(self, name: str) -> str | None:
         """A header that may be sent once."""

@@ -8,6 +8,7 @@ from crm_events.vault import Vault
 from prometheus_client import CollectorRegistry
 from starlette.datastructures import State
 
+from crm_chassis.audit import Audit
 from crm_chassis.auth import Authenticator
 from crm_chassis.health import Health
 from crm_chassis.link_tokens import LinkTokens
@@ -37,6 +38,12 @@ class Chassis:
         """Where keys for reading come from; None in a service that opens nothing."""
         vault: Vault | None = getattr(self.state, "vault", None)
         return vault
+
+    @property
+    def audit(self) -> Audit | None:
+        """Where it is noted whose personal text was told; None in a service that does it in its own way."""
+        audit: Audit | None = getattr(self.state, "told_in_clear", None)
+        return audit
 
     async def cluster(self, customer_id: UUID) -> frozenset[UUID]:
         """A customer's id and those merged with it."""

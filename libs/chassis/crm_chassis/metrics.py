@@ -54,6 +54,12 @@ FAILURES = _process.counter(
     "Times work beside the requests ended in an error and was started again.",
     off="It keeps growing: `background_failed` in the log names the error and the place.",
 )
+AUDIT = Section("Who read what", ("contacts", "tickets", "loyalty")).gauge(
+    "crm_audit_waiting_rows",
+    [],
+    "Rows of the table `access`, whose personal text was told to whom, not written yet.",
+    off="It grows: the database is away. At 50,000 answers with personal text are refused.",
+)
 _process.given("process_cpu_seconds_total", "Processor time used.", off="Near 1 a second: the process is at its limit, start another replica.")
 _process.given("process_resident_memory_bytes", "Memory in use.", off="It grows for days: a leak. Start the replica anew, and report what it did.")
 _process.given("process_virtual_memory_bytes", "Address space in use.", off="Says little; see the resident memory.")

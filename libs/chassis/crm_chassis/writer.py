@@ -22,10 +22,12 @@ from prometheus_client import CollectorRegistry
 from starlette.datastructures import State
 
 from crm_chassis.app import service_app
+from crm_chassis.audit import Audit
 from crm_chassis.background import Work, running
 from crm_chassis.budget import CannotStart, check_budget
 from crm_chassis.chassis import Chassis
 from crm_chassis.described import Described
+from crm_chassis.metrics import AUDIT
 from crm_chassis.settings import ServiceSettings
 
 READERS, APPENDER, RELAY, FOLLOWERS, VAULT = 8, 1, 1, 2, 4
@@ -48,12 +50,14 @@ def writer_app(
     prepare: Callable[[EventStore], Awaitable[None]] | None = None,
     beside: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]] | None = None,
     connections: int = 0,
+    audited: bool = True,
     described: Described | None = None,
 ) -> FastAPI:
     """A writing service's app; its store is at `app.state.store`.
 
     `cluster(store, customer_id)`: the ids merged with a customer's, which her own token may touch. `extra_background` runs where FOLLOW is on.
     `prepare(store)`: awaited before the first request is answered and before time passes.
+    `audited`: whose personal text is told in clear is noted in the table `access`.
     `beside(app)`: what else the service opens; what it yields is put on `app.state`; `connections`: to its database, in all, for the budget.
     """
     kinds = list(aggregates)
@@ -71,6 +75,10 @@ def writer_app(
             if prepare is not None:
                 await prepare(store)
             works: dict[str, Work] = {}
+            if audited:
+                audit = app.state.told_in_clear = Audit(store.pool)
+                works["audit"] = audit.run
+                AUDIT.on(chassis.registry).set_function(lambda: audit.waiting)
             if settings.relay or settings.timer:
                 recovery = Recovery(store, topic=SOURCES[name], bootstrap_servers=settings.kafka_bootstrap_servers, on_open=relay.wake if relay else None)
                 await recovery.before_serving()

@@ -25,10 +25,11 @@ _IN_JSON = re.compile(rf'(?<!\\)"({_FORM})"(?!\s*:)'.encode())  # a whole value:
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """A customer's key for reading. What was sealed for an event in `shut` it opens no more."""
+    """A customer's key for reading. What was sealed for an event in `shut` it opens no more. `subject`: the customer, where the vault tells."""
 
     cipher: AESGCM
     shut: frozenset[UUID] = frozenset()
+    subject: UUID | None = None
 
 
 def is_sealed(text: str) -> bool:

@@ -55,6 +55,7 @@ class Key:
     id: UUID
     cipher: AESGCM
     shut: frozenset[UUID] = frozenset()
+    subject: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +200,14 @@ class LocalVault:
     async def _find(self, key_ids: list[UUID]) -> Mapping[UUID, Opener]:
         with self._metrics.trip("reading"):
             found = await self._select("key_id", key_ids)
-        return {key_id: Opener(key.cipher, key.shut) for key_id, key in found.items() if key is not None}
+        return {key_id: Opener(key.cipher, key.shut, key.subject) for key_id, key in found.items() if key is not None}
 
     async def _select(self, column: str, names: list[UUID]) -> dict[UUID, Key | None]:
         rows = await self._pool.fetch(_KEYS.format(column=column), names)
         return {row[column]: self._key(row) if row["wrapped"] else None for row in rows}
 
     def _key(self, row: asyncpg.Record) -> Key:
-        return Key(row["key_id"], self._unwrap(row["key_id"], row["wrapped"]), frozenset(row["shut"]))
+        return Key(row["key_id"], self._unwrap(row["key_id"], row["wrapped"]), frozenset(row["shut"]), row["subject"])
 
     def _wrap(self, key_id: UUID, key: bytes) -> bytes:
         nonce = os.urandom(12)

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 from crm_chassis.answer import rendered
+from crm_chassis.audit import Audit, Row
 from crm_chassis.body import Moment
 from crm_chassis.bulk import NDJSON
 from crm_chassis.call import Call, caller
@@ -17,7 +18,6 @@ from fastapi import APIRouter, Query, Security
 from starlette.responses import Response
 
 from crm_reporting.asking import misfit, words
-from crm_reporting.audit import Audit, Row
 from crm_reporting.clusters import members, roots
 from crm_reporting.events_page import Beyond, Wanted, page
 from crm_reporting.reading import Reader

@@ -109,9 +109,10 @@ async def test_a_card_that_was_entered_while_its_customer_was_being_forgotten_fi
 ) -> None:
     card = uuid.uuid4().hex
     member = await till.member(card_number=card)  # its event came behind the follower's work on privacy.erasure_requested
-    erased = {"ce_type": b"privacy.erased", "ce_partitionkey": member["customer_id"].encode()}
+    erased = {"ce_type": b"privacy.erased", "ce_partitionkey": member["customer_id"].encode(), "ce_id": str(uuid.uuid4()).encode()}
+    told = b'{"request_id": "%s", "key_ids": []}' % str(uuid.uuid4()).encode()
     async with store.pool.acquire() as connection:
-        await follower_of(loyalty_settings, CollectorRegistry(), store)._apply(connection, [Record("contacts", "t", 0, 1, 0, 1, 0, erased, b"{}")])
+        await follower_of(loyalty_settings, CollectorRegistry(), store)._apply(connection, [Record("contacts", "t", 0, 1, 0, 1, 0, erased, told)])
     assert await store.holders("card", card) == []
 
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 import asyncpg
@@ -66,11 +67,23 @@ class Obedience:
     request_id: UUID | None = None
 
 
-def _evolve(_: Obedience, fact: Fact[Obeyed]) -> Obedience:
+def _of_tickets(_: Obedience, fact: Fact[TicketsErasureObeyed]) -> Obedience:
     return Obedience(fact.event.request_id)
 
 
-OBEDIENCES: Aggregate[Obedience, Obeyed] = Aggregate("erasure", Obedience, _evolve)
+def _of_loyalty(_: Obedience, fact: Fact[LoyaltyErasureObeyed]) -> Obedience:
+    return Obedience(fact.event.request_id)
+
+
+def _of_reporting(_: Obedience, fact: Fact[ReportingErasureObeyed]) -> Obedience:
+    return Obedience(fact.event.request_id)
+
+
+OBEDIENCES: Mapping[type[Obeyed], Aggregate[Obedience, Any]] = {
+    TicketsErasureObeyed: Aggregate("erasure", Obedience, _of_tickets),
+    LoyaltyErasureObeyed: Aggregate("erasure", Obedience, _of_loyalty),
+    ReportingErasureObeyed: Aggregate("erasure", Obedience, _of_reporting),
+}
 
 
 async def hear(connection: Connection, customer_id: UUID, request_id: UUID, event_id: UUID) -> None:
@@ -130,5 +143,5 @@ class Obeying:
         event = self._told(request_id=row["request_id"], member_id=row["customer_id"], counts=dict(counts))
         command = Command(uuid5(stream_id, "obeyed"), b"obeyed", f"service:{self._store.source}", causation_id=row["event_id"])
         key = None if event.keyed_by_stream else row["customer_id"]
-        await self._store.handle(OBEDIENCES, stream_id, command, lambda known, _: [] if known.request_id else [event], key=key)
+        await self._store.handle(OBEDIENCES[self._told], stream_id, command, lambda known, _: [] if known.request_id else [event], key=key)
         await self._store.pool.execute(_OBEYED, row["customer_id"])

@@ -50,7 +50,7 @@ from crm_loyalty.settings import LoyaltySettings
 from crm_loyalty.simulations_api import router as simulations
 from crm_loyalty.transaction import TRANSACTIONS
 
-AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS, INVOICES, OFFERS, OFFER_TARGETS, REWARDS, PRICES, REFERRALS, OBEDIENCES)
+AGGREGATES = (PROGRAMMES, MEMBERS, TRANSACTIONS, ENTITLEMENTS, INVOICES, OFFERS, OFFER_TARGETS, REWARDS, PRICES, REFERRALS, OBEDIENCES[LoyaltyErasureObeyed])
 ROUTERS = tuple(
     each.router
     for each in (

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from crm_events.deciding import Aggregate, Fact
+from crm_events.language.privacy import ReportingErasureObeyed
 from crm_events.language.reference import CostRateSet, TargetSet
 from crm_events.obeying import OBEDIENCES
 from crm_events.refusals import Invalid, Rejected
@@ -44,7 +45,7 @@ def evolve_targets(targets: Targets, fact: Fact[TargetSet]) -> Targets:
 
 COST_RATES = Aggregate("cost_rate", CostRates, evolve_rates)
 TARGETS = Aggregate("target", Targets, evolve_targets)
-AGGREGATES: tuple[Aggregate[Any, Any], ...] = (COST_RATES, TARGETS, OBEDIENCES, EXPORTS)
+AGGREGATES: tuple[Aggregate[Any, Any], ...] = (COST_RATES, TARGETS, OBEDIENCES[ReportingErasureObeyed], EXPORTS)
 
 
 def input_id(kind: str, name: str) -> UUID:

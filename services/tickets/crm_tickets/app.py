@@ -39,7 +39,7 @@ from crm_tickets.procedures import MACROS, PROCEDURES
 from crm_tickets.settings import TicketsSettings
 from crm_tickets.worklog import WORK
 
-BESIDE = (WORK, FOLLOWUPS, FEEDBACK, IDEAS, POLICIES, CALENDARS, PROCEDURES, MACROS, OBEDIENCES)
+BESIDE = (WORK, FOLLOWUPS, FEEDBACK, IDEAS, POLICIES, CALENDARS, PROCEDURES, MACROS, OBEDIENCES[TicketsErasureObeyed])
 ROUTERS = tuple(
     each.router
     for each in (

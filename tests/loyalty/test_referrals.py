@@ -4,14 +4,23 @@ import asyncio
 import random
 import uuid
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+from crm_events.language.referral import ReferralRewarded
+from crm_events.refusals import Rejected
 from crm_events.store.store import EventStore
 from crm_events.store.verify import verify
+from crm_events.testing import given
+from crm_loyalty.referral import Referral, reward, reward_id
 from crm_loyalty.referring import Keeper, remembered
+from crm_loyalty.transaction import TRANSACTIONS, Transaction, record_sale
 from loyalty_client import Till, ok
 from loyalty_edges import merged
+from loyalty_words import Story, named, published
+from loyalty_words import sale as sale_of
 from problem_asserts import problem
 from referred import (
     BOUGHT,
@@ -258,6 +267,24 @@ async def test_many_keepers_and_a_return_at_the_same_moment_never_reward_twice_n
             places = "select position from events where stream_id = $1 and type = $2"
             back = await store.pool.fetchval(places, uuid.UUID(sale["id"]), "return.recorded")
             assert await store.pool.fetchval(places, uuid.UUID(referral["id"]), "referral.rewarded") < back
+
+
+def test_what_changed_since_it_was_looked_at_is_looked_at_again() -> None:
+    at, ids = datetime(2026, 6, 1, tzinfo=UTC), [uuid.uuid4() for _ in range(3)]
+    sale = given(
+        TRANSACTIONS, *record_sale(Story(published()).member, Transaction(), sale=sale_of("A-1", currency="EUR"), programme=None, at=at)[1], at=at
+    ).state
+    bought = Referral(programme="club", other_id=ids[1], registered_at=at, transaction_id=named("A-1"), converted_at=at)
+    told = {"referral_id": ids[0], "return_days": 14}
+    [rewarded] = reward(bought, sale, **told, at=at + timedelta(days=14))
+    assert rewarded == ReferralRewarded(
+        referral_id=ids[0], programme="club", other_id=ids[1], transaction_id=named("A-1"), reward_id=reward_id(ids[0])
+    )  # fmt: skip
+    back = replace(sale, back_at=at + timedelta(days=13))
+    moved = [replace(bought, rewarded_at=at), replace(bought, rejected_at=at), replace(bought, transaction_id=ids[2]), replace(bought, converted_at=None)]
+    for referral, purchase, days in [*((each, sale, 14) for each in moved), (bought, back, 14), (bought, sale, 13), (bought, Transaction(), 14)]:
+        with pytest.raises(Rejected):
+            reward(referral, purchase, **told, at=at + timedelta(days=days))
 
 
 async def test_rewards_are_those_of_a_simulation_day_by_day(till: Till, store: EventStore) -> None:

@@ -30,8 +30,8 @@ TAKE = 200
 HEARD: Mapping[str, str] = {TicketsErasureObeyed.type: "tickets", LoyaltyErasureObeyed.type: "loyalty", ReportingErasureObeyed.type: "reporting"}
 
 _OPEN = """
-select stream_id from streams where type = 'privacy_request' and state -> 'columns' ->> 'uncertified' is not null and stream_id > $1
-order by stream_id limit $2
+select stream_id, waiting_since from streams
+where waiting_since is not null and state ->> 'asked_at' is null and (waiting_since, stream_id) > ($1, $2) order by waiting_since, stream_id limit $3
 """
 _MEMBERS = """
 select s.stream_id, s.erasing, s.merged_into, d.customer_id is not null as destroyed
@@ -92,14 +92,14 @@ class Certifier:
 
     async def tick(self) -> int:
         """Certify what everybody has obeyed; how many."""
-        place, certified, waiting = UUID(int=0), 0, list[datetime]()
-        while rows := await self._store.pool.fetch(_OPEN, place, TAKE):
+        place, certified, waiting = (-1, UUID(int=0)), 0, list[datetime]()
+        while rows := await self._store.pool.fetch(_OPEN, *place, TAKE):
             for loaded in await self._store.read_many(PRIVACY_REQUESTS, [row["stream_id"] for row in rows]):
                 if await self._certify(loaded.stream_id, loaded.state):
                     certified += 1
                 else:
                     waiting += [each.at for each in loaded.state.acknowledged[:1]]
-            place = rows[-1]["stream_id"]
+            place = rows[-1]["waiting_since"], rows[-1]["stream_id"]
         self._oldest.set((datetime.now(UTC) - min(waiting)).total_seconds() if waiting else 0)
         return certified
 

@@ -51,8 +51,8 @@ from streams where type = 'redaction' and stream_id > $1 order by stream_id limi
 """
 _OLDEST = "select coalesce(extract(epoch from clock_timestamp() - min(recorded_at)), 0)::float8 from streams where erasing"
 _ASKED = """
-select coalesce(extract(epoch from clock_timestamp()) - min((state -> 'columns' ->> 'asked_at')::bigint) / 1000.0, 0)::float8 from streams
-where type = 'privacy_request' and state -> 'columns' ->> 'asked_at' is not null
+select coalesce(extract(epoch from clock_timestamp()) - min(waiting_since) / 1000.0, 0)::float8 from streams
+where waiting_since is not null and state ->> 'asked_at' is not null
 """
 _NOTE = "insert into destroyed_key (customer_id, key_id) select * from unnest($1::uuid[], $2::uuid[]) on conflict (customer_id) do nothing"
 

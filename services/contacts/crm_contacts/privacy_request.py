@@ -107,11 +107,11 @@ def refuse(request: PrivacyRequest, *, request_id: UUID, reason: str) -> list[Pr
     return [] if request.refused_at else [PrivacyRefused(request_id=request_id, reason=reason)]
 
 
-def _columns(request: PrivacyRequest) -> dict[str, object]:
-    if request.asked_at:
-        done = request.exported_at or request.refused_at
-        return {} if done else {"asked_at": int(request.asked_at.timestamp() * 1000)}
-    return {} if request.certificate else {"uncertified": "true"}
+def _columns(request: PrivacyRequest) -> dict[str, int]:
+    """Since when somebody waits: for the answer, or for those who have not obeyed yet."""
+    done = request.certificate or request.exported_at or request.refused_at
+    begun = request.asked_at or min((each.at for each in request.acknowledged), default=None)
+    return {} if done or begun is None else {"waiting_since": int(begun.timestamp() * 1000)}
 
 
 PRIVACY_REQUESTS: Aggregate[PrivacyRequest, PrivacyRequestEvent] = Aggregate("privacy_request", PrivacyRequest, evolve, columns=_columns)

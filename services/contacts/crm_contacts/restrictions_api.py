@@ -25,7 +25,7 @@ from crm_contacts.streams import CONTACTS
 
 router = APIRouter(tags=["privacy"])
 
-_OF = "select stream_id from streams where state -> 'columns' ->> 'restriction' = $1 order by stream_id"
+_OF = "select stream_id from streams where restriction = $1 order by stream_id"
 
 
 @router.post("/v1/privacy/restrictions", **command(RestrictionAnswer))
@@ -77,7 +77,7 @@ def _decide(ids: Sequence[UUID], request_id: UUID, restricted: bool, states: Seq
 
 
 async def _restriction(store: EventStore, request_id: UUID) -> RestrictionAnswer:
-    members = [row["stream_id"] for row in await store.pool.fetch(_OF, str(request_id))]
+    members = [row["stream_id"] for row in await store.pool.fetch(_OF, request_id)]
     if not members:
         raise NotFound("There is no restriction of this id.")
     found = [part.state.restriction for part in await store.read_many(CONTACTS, members)]

@@ -32,10 +32,8 @@ TAKE = 200
 PATIENCE = 60.0  # seconds the reader has to come as far as the topics were
 
 _CANDIDATES = """
-select stream_id, (state -> 'columns' ->> 'unbased_since')::bigint as since from streams
-where type = 'contact' and state -> 'columns' ->> 'unbased_since' is not null and erasure is null
-  and ((state -> 'columns' ->> 'unbased_since')::bigint, stream_id) > ($1, $2)
-order by (state -> 'columns' ->> 'unbased_since')::bigint, stream_id limit $3
+select stream_id, unbased_since as since from streams
+where unbased_since is not null and erasure is null and (unbased_since, stream_id) > ($1, $2) order by unbased_since, stream_id limit $3
 """
 _GROUNDED = """
 select customer_id from other_basis where customer_id = any($1::uuid[])

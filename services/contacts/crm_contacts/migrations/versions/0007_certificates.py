@@ -8,13 +8,15 @@ from crm_events.store.ddl import run_script
 revision = "0007"
 down_revision = "0006"
 
+# Columns, though they rewrite the table once: an index over an expression of `state` would make every update of every row an update of all indexes.
 OPEN = """
-create index streams_uncertified on streams (stream_id) where type = 'privacy_request' and state -> 'columns' ->> 'uncertified' is not null;
-create index streams_asked on streams (((state -> 'columns' ->> 'asked_at')::bigint))
-  where type = 'privacy_request' and state -> 'columns' ->> 'asked_at' is not null;
-create index streams_restriction on streams ((state -> 'columns' ->> 'restriction')) where state -> 'columns' ->> 'restriction' is not null;
-create index streams_unbased on streams (((state -> 'columns' ->> 'unbased_since')::bigint), stream_id)
-  where type = 'contact' and state -> 'columns' ->> 'unbased_since' is not null;
+alter table streams
+  add column unbased_since bigint generated always as ((state -> 'columns' ->> 'unbased_since')::bigint) stored,    -- milliseconds
+  add column waiting_since bigint generated always as ((state -> 'columns' ->> 'waiting_since')::bigint) stored,
+  add column restriction uuid generated always as ((state -> 'columns' ->> 'restriction')::uuid) stored;
+create index streams_unbased on streams (unbased_since, stream_id) where unbased_since is not null;
+create index streams_waiting on streams (waiting_since, stream_id) where waiting_since is not null;
+create index streams_restriction on streams (restriction) where restriction is not null;
 """
 
 

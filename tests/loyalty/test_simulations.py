@@ -70,6 +70,14 @@ async def test_a_history_under_its_own_version_gives_what_it_gave_and_under_anot
     assert tripled["simulated"] == 3 * base and await told(store) == before
 
 
+async def test_a_version_in_another_currency_would_have_given_nothing(till: Till) -> None:
+    other = await till.programme(currency="IRR")
+    member = await till.member(programme=await till.programme(), occurred_at="2026-01-01T00:00:00Z")
+    await till.buy(member, (1, 5_000), occurred_at="2026-02-01T10:00:00Z")
+    retold = ok(await till.post(f"/v1/members/{member['id']}/history-simulations", {"programme": other, "version": 1}))
+    assert (retold["simulated"], retold["earned"], [sale["simulated"] for sale in retold["sales"]]) == (0, 50, [0])
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "kind"),
     [({"version": 7}, 422, "invalid-request"), ({"lines": []}, 422, "invalid-request"), ({"lines": [{}]}, 422, "invalid-request")],

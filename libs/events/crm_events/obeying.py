@@ -45,11 +45,13 @@ select customer_id, request_id, event_id, heard_at, extract(epoch from clock_tim
 where obeyed_at is null and (heard_at, customer_id) > ($1, $2) order by heard_at, customer_id limit $3
 """
 _OBEYED = "update erasure_heard set obeyed_at = clock_timestamp() where customer_id = $1 and obeyed_at is null"
+# In JSON text of SQL: a sealed value, whose key is what is caught.
+KEY_OF_SEALED = r"""'"s1\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.'"""
 # Every sealed value of the customer's streams, in their events and in their rows, counted by the key that would open it.
-_SEALED = """
+_SEALED = f"""
 with mine as (select stream_id, state from streams where customer_id = $1),
      told as (select e.payload::text as body from mine join events e using (stream_id) union all select state::text from mine)
-select m[1]::uuid as key_id, count(*) as n from told, regexp_matches(body, '"s1\\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\\.', 'g') m group by 1
+select m[1]::uuid as key_id, count(*) as n from told, regexp_matches(body, {KEY_OF_SEALED}, 'g') m group by 1
 """
 _EVENTS = "select count(*) from streams s join events e using (stream_id) where s.customer_id = $1"
 
@@ -67,6 +69,7 @@ class Obedience:
     request_id: UUID | None = None
 
 
+# One each, for a fold's annotation says which events its streams take: by that, what a store lost is taken back from the topic.
 def _of_tickets(_: Obedience, fact: Fact[TicketsErasureObeyed]) -> Obedience:
     return Obedience(fact.event.request_id)
 

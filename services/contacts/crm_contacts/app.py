@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -83,6 +84,7 @@ ROUTERS = tuple(
 def contacts_app(settings: ContactsSettings) -> FastAPI:
     """The service, ready to be served."""
     warm_up()
+    days = settings.erase_without_basis_after_days
     return writer_app(
         name="contacts",
         title="Contacts: who the customer is, how they may be reached, and what passed between us",
@@ -91,7 +93,7 @@ def contacts_app(settings: ContactsSettings) -> FastAPI:
         aggregates=AGGREGATES,
         routers=ROUTERS,
         cluster=_members,
-        extra_background={"eraser": _erase, "matcher": _match, "heard": _hear, "basis": _let_go},
+        extra_background={"eraser": _erase, "matcher": _match, "heard": _hear} | ({} if days is None else {"basis": partial(_let_go, days)}),
     )
 
 
@@ -122,11 +124,8 @@ async def _hear(state: State, stop: asyncio.Event) -> None:
     ).run(stop)
 
 
-async def _let_go(state: State, stop: asyncio.Event) -> None:
-    """Forget whom nothing allows us to keep, where we are told to."""
+async def _let_go(days: int, state: State, stop: asyncio.Event) -> None:
+    """Forget whom nothing allows us to keep, so many days after the last ground was gone."""
     settings: ContactsSettings = state.settings
-    if settings.erase_without_basis_after_days is None:
-        await stop.wait()
-        return
-    after = timedelta(days=settings.erase_without_basis_after_days)
-    await Forgetter(state.store, after=after, heard=lambda: heard_until_now(state.store.pool, settings.kafka_bootstrap_servers)).run(stop)
+    heard = partial(heard_until_now, state.store.pool, settings.kafka_bootstrap_servers)
+    await Forgetter(state.store, after=timedelta(days=days), heard=heard).run(stop)

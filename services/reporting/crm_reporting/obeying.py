@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from crm_events.lease import Connection
+from crm_events.obeying import KEY_OF_SEALED
 from crm_events.store.store import EventStore
 
 from crm_reporting import builds
 
 # Parked lines are the journal's own, webhooks are sent from it, and inputs are about no customer: nothing else of a person is kept here.
-_SEALED = """
-select m[1]::uuid as key_id, count(*) as n from journal j,
-  regexp_matches(j.payload::text, '"s1\\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\\.', 'g') m
-where j.customer_id = $1 group by 1
+_SEALED = f"""
+select m[1]::uuid as key_id, count(*) as n from journal j, regexp_matches(j.payload::text, {KEY_OF_SEALED}, 'g') m where j.customer_id = $1 group by 1
 """
 _EVENTS = "select count(*) from journal where customer_id = $1"
 _FOUND = """

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
+from crm_chassis.paging import Page
 from crm_events.refusals import Invalid
 from crm_events.store.store import EventStore
 from uuid_utils.compat import uuid7
@@ -46,3 +47,8 @@ async def rows(
         values += [after[0], UUID(after[1])]
     order_by = f"order by {column} {direction}, stream_id {direction} limit ${len(values) + 1}"
     return await store.pool.fetch(f"select stream_id, {column} as key from streams where {' and '.join(where)} {order_by}", *values, limit)
+
+
+def more(rows: Sequence[asyncpg.Record], page: Page) -> list[object] | None:
+    """The sort key of the last row shown, None on the last page."""
+    return [rows[page.limit - 1]["key"], str(rows[page.limit - 1]["stream_id"])] if len(rows) > page.limit else None

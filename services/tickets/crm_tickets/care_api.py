@@ -1,15 +1,13 @@
 """How is work logged over HTTP, and how is a customer asked later how it went?"""
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
-import asyncpg
 from crm_chassis.answer import Answer
 from crm_chassis.body import Moment
 from crm_chassis.call import Call
 from crm_chassis.operations import command, query
-from crm_chassis.paging import Page, Paging
+from crm_chassis.paging import Paging
 from crm_events.business_time import ms
 from crm_events.follower import cluster
 from crm_events.language.service_work import FollowupScheduled, WorkLogged
@@ -66,7 +64,7 @@ async def list_work(call: Read, page: Paging, ticket_id: UUID | None = None, cus
     ]
     rows = await beside.rows(call.store, "work", "newest", asked, page.after, page.limit + 1)
     parts = await call.store.read_many(WORK, [row["stream_id"] for row in rows[: page.limit]])
-    return await call.page([work_answer(part) for part in parts], more(rows, page), page.limit)
+    return await call.page([work_answer(part) for part in parts], beside.more(rows, page), page.limit)
 
 
 @router.post("/v1/followups", **command(FollowupAnswer))
@@ -113,7 +111,7 @@ async def list_followups(
     ]
     rows = await beside.rows(call.store, "followup", "due", asked, page.after, page.limit + 1)
     parts = await call.store.read_many(FOLLOWUPS, [row["stream_id"] for row in rows[: page.limit]])
-    return await call.page([followup_answer(part) for part in parts], more(rows, page), page.limit)
+    return await call.page([followup_answer(part) for part in parts], beside.more(rows, page), page.limit)
 
 
 @router.post("/v1/followups/{followup_id}/completion", **command(FollowupAnswer))
@@ -130,8 +128,3 @@ async def _customer_of(call: Call, ticket_id: UUID) -> UUID:
     await not_forgotten(call, ticket_id=ticket_id)
     customer_id: UUID = part.customer_id
     return customer_id
-
-
-def more(rows: Sequence[asyncpg.Record], page: Page) -> list[object] | None:
-    """The sort key of the last row shown, None on the last page."""
-    return [rows[page.limit - 1]["key"], str(rows[page.limit - 1]["stream_id"])] if len(rows) > page.limit else None

@@ -14,7 +14,6 @@ from fastapi import APIRouter, Query
 
 from crm_tickets import beside, feedback, idea
 from crm_tickets.access import Read, Write, WriteOwn, not_forgotten
-from crm_tickets.care_api import more
 from crm_tickets.feedback import FEEDBACK
 from crm_tickets.idea import IDEAS
 from crm_tickets.improving_shapes import (
@@ -68,7 +67,7 @@ async def list_feedback(
     ]
     rows = await beside.rows(call.store, "feedback", "newest", asked, page.after, page.limit + 1)
     parts = await call.store.read_many(FEEDBACK, [row["stream_id"] for row in rows[: page.limit]])
-    return await call.page([feedback_answer(part) for part in parts], more(rows, page), page.limit)
+    return await call.page([feedback_answer(part) for part in parts], beside.more(rows, page), page.limit)
 
 
 @router.post("/v1/feedback/{feedback_id}/actions", **command(FeedbackAnswer))
@@ -118,7 +117,7 @@ async def list_ideas(
     ]
     rows = await beside.rows(call.store, "idea", "newest", asked, page.after, page.limit + 1)
     parts = await call.store.read_many(IDEAS, [row["stream_id"] for row in rows[: page.limit]])
-    return await call.page([idea_answer(part) for part in parts], more(rows, page), page.limit)
+    return await call.page([idea_answer(part) for part in parts], beside.more(rows, page), page.limit)
 
 
 @router.put("/v1/ideas/{idea_id}/status", **command(IdeaAnswer))

@@ -224,7 +224,7 @@ def test_a_member_never_holds_more_than_can_be_counted_exactly() -> None:
     with pytest.raises(Rejected) as refused:
         points.adjust(full, adjustment_id=named("z"), points=10, reason="goodwill", cause_event_id=None, version=story.version, at=day(1))
     assert refused.value.rule == "too-many-points"
-    assert points.earn(full, earning=Earning(), version=story.version, transaction_id=named("A-9"), at=day(1)) == []
+    assert points.earn(full, earning=Earning(), version=story.version, transaction_id=named("A-9"), paid=0, at=day(1)) == []
 
 
 def test_the_terms_are_told_once_and_again_only_when_they_changed() -> None:

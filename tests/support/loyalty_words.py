@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from crm_events.deciding import Happened
-from crm_events.language.loyalty import MemberEnrolled, PointsEarned
+from crm_events.deciding import At, Happened
+from crm_events.language.loyalty import MemberEnrolled, PointsEarned, TierSpendCounted
 from crm_events.language.programme import ProgrammePublished
 from crm_events.testing import Given, facts, given
 from crm_loyalty import redemption, transaction
@@ -33,8 +33,8 @@ def rule(name: str = "base", **fields: Any) -> dict[str, Any]:
     return told | fields
 
 
-def tier(name: str, from_points: int, window: dict[str, Any] = ROLLING) -> dict[str, Any]:
-    return {"name": name, "from_points": from_points, "window": window}
+def tier(name: str, from_points: int, window: dict[str, Any] = ROLLING, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "from_points": from_points, "window": window} | fields
 
 
 def published(*rules: dict[str, Any], **fields: Any) -> ProgrammePublished:
@@ -61,9 +61,12 @@ def buy(member: Member, document: str, *lines: dict[str, Any], version: Programm
     return transaction.record_sale(member, Transaction(), sale=sale(document, *lines, **fields), programme=Programme((version,)), at=at)[0]
 
 
-def give_back(member: Member, sold: Given, earned: Iterable[PointsEarned], back: dict[int, int], *, at: datetime, name: str = "return") -> transaction.Events:
-    lines = [Back(number, quantity) for number, quantity in back.items()]
-    return transaction.record_return(member, sold.state, member_id=named("member"), back=lines, earned=list(earned), return_id=named(name), reason=None, at=at)
+def give_back(
+    member: Member, sold: Given, earned: Iterable[PointsEarned], back: dict[int, int], *, at: datetime, name: str = "return",
+    counted: TierSpendCounted | None = None,
+) -> transaction.Events:  # fmt: skip
+    told: dict[str, Any] = {"member_id": named("member"), "earned": list(earned), "counted": counted, "return_id": named(name), "reason": None, "at": at}
+    return transaction.record_return(member, sold.state, back=[Back(number, quantity) for number, quantity in back.items()], **told)
 
 
 def reserve(member: Member, points: int, *, at: datetime, name: str = "r", version: ProgrammePublished | None = None) -> list[Any]:
@@ -107,7 +110,9 @@ class Story:
     def returns(self, document: str, back: dict[int, int], *, at: datetime) -> list[Happened[Any]]:
         self.until(at)
         sold, earned = self.sales[document]
-        points, goods = give_back(self.member, sold, earned, back, at=at, name=f"{document}-{len(self.history)}")
+        events = [each.event if isinstance(each, At) else each for each in self.history]
+        counts = (each for each in events if isinstance(each, TierSpendCounted) and each.transaction_id == named(document))
+        points, goods = give_back(self.member, sold, earned, back, at=at, name=f"{document}-{len(self.history)}", counted=next(counts, None))
         self.sales[document] = Given(TRANSACTIONS, [*sold.history, *facts(goods, at, len(sold.history) + 1)]), earned
         return self.add(points, at)
 

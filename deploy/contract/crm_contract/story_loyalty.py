@@ -56,9 +56,10 @@ LOYALTY: list[Step] = [
     step("getTransaction", "twoTeas", "What it earned, and by which rules", path=_HER | {"transaction_id": SALE}),
     step("listTransactions", "hers", "Her purchases", path=_HER),
     step("recordAction", "waitsForNothing", "Her points wait for nothing", 409, path=_HER | {"transaction_id": SALE}, body={"action": "delivery"}),
-    step("publishProgramme", "newMembers", "Points that wait for the delivery, for sixty days at most", path={"name": "tea-delivered"}, body={
+    step("publishProgramme", "newMembers", "Points that wait for the delivery, and a tier by spend", path={"name": "tea-delivered"}, body={
         "currency": "EUR", "pending_days": 60, "pending": {"action": "delivery"}, "expiry": {"months": 12}, "point_value": {"points": 10, "amount": 5},
-        "earning": [{"id": "base", "basis": "line", "points_per": {"points": 1, "amount": 100}}], "tiers": [], "valid_from": "2026-01-01T00:00:00Z",
+        "earning": [{"id": "base", "basis": "line", "points_per": {"points": 1, "amount": 100}}], "valid_from": "2026-01-01T00:00:00Z",
+        "tiers": [{"name": "tea-porter", "from_spend": 1000, "window": _WINDOW}],
     }),
     step("enrolMember", "delivered", "He joins that one", 201, body={"id": WAITS, "customer_id": ALI, "programme": "tea-delivered", "channel": "web"}),
     step("recordTransaction", "toBeDelivered", "He orders tea", 201, path={"member_id": WAITS}, body={

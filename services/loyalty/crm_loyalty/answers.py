@@ -11,6 +11,7 @@ from crm_events.store.loading import Loaded, Recorded
 
 from crm_loyalty.ledger import Ledger, Lot
 from crm_loyalty.member import Member
+from crm_loyalty.money_shapes import MoneyAnswer
 from crm_loyalty.movements import movements
 from crm_loyalty.programme import Programme
 from crm_loyalty.tiers import next_tier
@@ -104,10 +105,11 @@ class LotAnswer(Resource):
 
 
 class NextTier(Resource):
-    """The tier above, and the points that are missing."""
+    """The tier above, and what is missing: `points`, or where tiers go by spend, `spend` (and 0 points)."""
 
     tier: str
     points: int
+    spend: MoneyAnswer | None
 
 
 class PointsAnswer(Balance):
@@ -122,8 +124,15 @@ def points_answer(part: Loaded[Member], lots: Sequence[Lot], now: datetime) -> P
     """`lots`: the open ones, in order."""
     above = next_tier(part.state.standing, now)
     shown = [lot_answer(lot) for lot in lots]
-    missing = NextTier(tier=above[0].name, points=above[1]) if above else None
+    missing = _next(part.state, *above) if above else None
     return PointsAnswer(**balance(part.state.ledger), lots=shown, tier=part.state.standing.tier, to_next_tier=missing)
+
+
+def _next(member: Member, tier: Tier, missing: int) -> NextTier:
+    terms = member.standing.terms
+    if tier.from_spend is None or terms is None or terms.currency is None:
+        return NextTier(tier=tier.name, points=missing, spend=None)
+    return NextTier(tier=tier.name, points=0, spend=MoneyAnswer(amount=missing, currency=terms.currency))
 
 
 def lot_answer(lot: Lot) -> LotAnswer:

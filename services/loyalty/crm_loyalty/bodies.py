@@ -91,10 +91,14 @@ class BenefitBody(RightBody):
 
 
 class TierBody(Body):
-    """A tier, reached from so many points, and what it entitles to while it is held."""
+    """A tier, reached from so many points or so much spend, and what it entitles to while it is held. All tiers name the same of the two.
+
+    `from_spend`: minor units of the programme's currency, paid and not returned.
+    """
 
     name: Code
-    from_points: Annotated[int, Field(ge=0, le=10**12)]
+    from_points: Annotated[int, Field(ge=0, le=10**12)] = 0
+    from_spend: Annotated[int, Field(ge=0, le=2**53 - 1)] | None = None
     window: WindowBody
     entitlements: Annotated[tuple[BenefitBody, ...], Field(max_length=20)] | None = None
 

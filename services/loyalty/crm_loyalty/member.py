@@ -27,6 +27,7 @@ from crm_events.language.loyalty import (
     TierDowngraded,
     TierQualified,
     TierRetained,
+    TierSpendCounted,
 )
 from crm_events.language.notices import NoticeMissed, NoticePointsExpiring, NoticeTierEnding
 from crm_events.language.programme import ProgrammePublished
@@ -101,8 +102,12 @@ def evolve(member: Member, fact: Fact[MemberEvent]) -> Member:
             standing = replace(member.standing, terms=event.terms) if event.terms else member.standing
             return replace(member, standing=tiers.count(standing, event.points, at))
         case PointsReversed():
-            earned_at = next((lot.earned_at for lot in (*member.ledger.lots, *member.ledger.closed) if lot.transaction_id == event.transaction_id), None)
+            lots = (*member.ledger.lots, *member.ledger.closed)
+            earned_at = event.sold_at or next((lot.earned_at for lot in lots if lot.transaction_id == event.transaction_id), None)
             return replace(member, standing=tiers.count(member.standing, -event.points, earned_at)) if earned_at else member
+        case TierSpendCounted():
+            standing = replace(member.standing, terms=event.terms) if event.terms else member.standing
+            return replace(member, standing=tiers.count_spend(standing, event.amount, event.sold_at))
         case PointsReserved():
             part = Redemption(event.redemption_id, event.lots, event.reward, event.expires_at)
             return replace(member, redemptions=(*member.redemptions, part))
@@ -214,7 +219,7 @@ def card_key(number: str) -> str:
     return "".join(str(unicodedata.digit(sign, sign)) for sign in plain if sign.isalnum())
 
 
-MEMBERS: Aggregate[Member, MemberEvent] = Aggregate("member", Member, evolve, revision=4, advance=advance, claims=_claims, due=due)
+MEMBERS: Aggregate[Member, MemberEvent] = Aggregate("member", Member, evolve, revision=5, advance=advance, claims=_claims, due=due)
 
 
 def enrol(member: Member, *, member_id: UUID, event: MemberEnrolled, version: ProgrammePublished | None, at: datetime) -> list[MemberEvent]:

@@ -23,6 +23,7 @@ from crm_events.language.loyalty import (
     TierDowngraded,
     TierQualified,
     TierRetained,
+    TierSpendCounted,
 )
 from crm_events.language.notices import NoticeMissed, NoticePointsExpiring, NoticeTierEnding
 
@@ -34,7 +35,7 @@ def movements(event: MemberEvent, at: datetime) -> list[Movement]:
     match event:
         case MemberEnrolled() | MemberSuspended() | MemberResumed() | MemberClosed() | TierQualified() | TierRetained() | TierDowngraded() | TierOverridden():
             return []
-        case NoticePointsExpiring() | NoticeTierEnding() | NoticeMissed():
+        case NoticePointsExpiring() | NoticeTierEnding() | NoticeMissed() | TierSpendCounted():
             return []
         case PointsEarned():
             account: Account = "available" if event.activates_at <= at else "pending"

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from crm_events.deciding import Fact, Happened
-from crm_events.language.loyalty import AdjustmentReason, MemberEvent, PointsActivated, PointsAdjusted, PointsEarned, PointsReversed, RuleUsed
+from crm_events.language.loyalty import AdjustmentReason, MemberEvent, PointsActivated, PointsAdjusted, PointsEarned, PointsReversed, RuleUsed, TierSpendCounted
 from crm_events.language.programme import ProgrammePublished
 from crm_events.refusals import Rejected
 
@@ -15,13 +15,15 @@ from crm_loyalty.earning import Earning
 from crm_loyalty.ledger import moved, take_back
 from crm_loyalty.member import Member, evolve, open_account
 from crm_loyalty.periods import add_months
-from crm_loyalty.programme import terms
+from crm_loyalty.programme import by_spend, terms
 
 MOST_ISSUED = 2**53 - 1  # of one member, ever: beyond, JSON numbers lose digits
 
 
-def earn(member: Member, *, earning: Earning, version: ProgrammePublished, transaction_id: UUID, at: datetime) -> list[Happened[MemberEvent]]:
-    """A lot for each rule that gave points, what is owed repaid from it first; then the tier that was reached."""
+def earn(
+    member: Member, *, earning: Earning, version: ProgrammePublished, transaction_id: UUID, paid: int, at: datetime
+) -> list[Happened[MemberEvent]]:  # fmt: skip
+    """A lot for each rule that gave points, what is owed repaid from it first; then the tier that was reached. `paid`: minor units, for a tier by spend."""
     earned, debt, news = list[Happened[MemberEvent]](), member.ledger.debt, _news(member, version)
     _refuse_too_many(member, sum(gain.points for gain in earning.gains))
     for gain in earning.gains:
@@ -41,6 +43,12 @@ def earn(member: Member, *, earning: Earning, version: ProgrammePublished, trans
         )
         member, news = evolve(member, Fact(event, uuid5(transaction_id, gain.rule), at)), {}
         earned.append(event)
+    if paid and by_spend(version.tiers):
+        counted = TierSpendCounted(
+            programme=version.name, programme_version=version.version, transaction_id=transaction_id, amount=paid, currency=version.currency, sold_at=at, **news
+        )  # fmt: skip
+        member = evolve(member, Fact(counted, transaction_id, at))
+        earned.append(counted)
     return [*earned, *(tiers.rise(member.standing, version.name, at) if earned else ())]
 
 
@@ -53,16 +61,16 @@ def done(member: Member, *, transaction_id: UUID, action: str, waits_for: Collec
 
 
 def reverse(
-    member: Member, *, earned: Sequence[PointsEarned], before: Mapping[int, tuple[int, int]], now: Mapping[int, int],
-    transaction_id: UUID, return_id: UUID, at: datetime,
+    member: Member, *, earned: Sequence[PointsEarned], counted: TierSpendCounted | None, before: Mapping[int, tuple[int, int]], now: Mapping[int, int],
+    refunded: int, transaction_id: UUID, return_id: UUID, sold_at: datetime, at: datetime,
 ) -> list[MemberEvent]:  # fmt: skip
-    """Take back what returned lines had earned, from the lot that gave it, then from others; the rest is owed.
+    """Take back what returned lines had earned, from the lot that gave it, then from others; the rest is owed. What had counted as spend does no longer.
 
     `before`: line -> (sold, returned so far), `now`: line -> returned with this return included. Cumulative, so n partial returns equal a full one.
-    What expired of a lot was taken already and is not taken twice.
+    What expired of a lot was taken already and is not taken twice. `counted`: the purchase as it counted for a tier by spend; `refunded`: minor units.
     """
-    taken, owed = list[PointsReversed](), 0
-    state, events = member, list[MemberEvent]()
+    taken, owed = list[MemberEvent](), 0
+    state = member
     for lot in earned:
         known = member.ledger.lot(lot.lot_id)
         most = lot.points - (known.expired if known else 0)
@@ -71,16 +79,19 @@ def reverse(
             lots, missing = take_back(state.ledger.lots, points, at=at, own=lot.lot_id)
             event = PointsReversed(
                 programme=lot.rule.programme, programme_version=lot.rule.version, transaction_id=transaction_id, return_id=return_id,
-                points=points, lots=tuple(lots), debt=missing,
+                points=points, lots=tuple(lots), debt=missing, sold_at=sold_at,
             )  # fmt: skip
             state = evolve(state, Fact(event, return_id, at))
             taken.append(event)
             owed += points
-    events += taken
-    if taken and member.programme:
-        sold_at = next((known.earned_at for lot in earned if (known := member.ledger.lot(lot.lot_id))), None)
-        events += tiers.unearned(state.standing, member.programme, returned=owed, earned_at=sold_at, at=at) if sold_at else []
-    return events
+    if counted is not None and refunded:
+        back = counted.model_copy(update={"return_id": return_id, "amount": -refunded, "terms": None})
+        state = evolve(state, Fact(back, return_id, at))
+        taken.append(back)
+    if not taken or not member.programme:
+        return taken
+    returned = refunded if state.standing.basis == "spend" else owed
+    return [*taken, *tiers.unearned(state.standing, member.programme, returned=returned, earned_at=sold_at, at=at)]
 
 
 def _returned(lot: PointsEarned, sold: Mapping[int, tuple[int, int]], now: Mapping[int, int]) -> int:

@@ -1,12 +1,13 @@
 """Which rules of a programme hold at a moment? A programme is published whole, version by version; the past is judged by what was in force then."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from crm_events.deciding import Aggregate, Fact
-from crm_events.language.programme import ProgrammeEvent, ProgrammePublished, TierTerms
+from crm_events.language.programme import ProgrammeEvent, ProgrammePublished, Tier, TierTerms
 from crm_events.refusals import Invalid, Rejected
 
 MOST_VERSIONS = 500  # all are kept in the row: old facts still arrive
@@ -56,7 +57,13 @@ def publish(programme: Programme, *, content: ProgrammePublished, told_when: boo
 
 def terms(version: ProgrammePublished) -> TierTerms:
     """What a member's stream is told, so that the end of a window is judged from the stream alone."""
-    return TierTerms(version=version.version, tiers=version.tiers, downgrade=version.downgrade, grace_days=version.grace_days, notices=version.notices)
+    told = {"version": version.version, "tiers": version.tiers, "downgrade": version.downgrade, "grace_days": version.grace_days, "notices": version.notices}
+    return TierTerms(**told, currency=version.currency if by_spend(version.tiers) else None)
+
+
+def by_spend(ladder: Iterable[Tier]) -> bool:
+    """Are these tiers reached by what was paid, instead of by points?"""
+    return any(tier.from_spend is not None for tier in ladder)
 
 
 def check(content: ProgrammePublished) -> None:
@@ -64,9 +71,12 @@ def check(content: ProgrammePublished) -> None:
     for place, names in (("/earning", [rule.id for rule in content.earning]), ("/tiers", [tier.name for tier in content.tiers])):
         if len(set(names)) < len(names):
             raise Invalid(place, "duplicate", "Each has a name of its own.")
-    steps = [tier.from_points for tier in content.tiers]
+    spend = by_spend(content.tiers)
+    if spend and any(tier.from_points for tier in content.tiers):
+        raise Invalid("/tiers", "mixed", "A ladder is climbed by points or by spend: give each tier `from_points`, or each `from_spend`.")
+    steps = [tier.from_spend or 0 if spend else tier.from_points for tier in content.tiers]
     if steps != sorted(set(steps)):
-        raise Invalid("/tiers", "order", "List the tiers from the lowest to the highest, each from more points than the one before.")
+        raise Invalid("/tiers", "order", "List the tiers from the lowest to the highest, each from more points, or more spend, than the one before.")
     if any(tier.name == NO_TIER for tier in content.tiers):
         raise Invalid("/tiers", "reserved", f"'{NO_TIER}' says that a member has no tier; choose another name.")
     if content.pending is not None and content.pending.action is not None and not content.pending_days:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_events import registry
 from crm_events.follower import cluster
-from crm_events.language.loyalty import PointsEarned
+from crm_events.language.loyalty import PointsEarned, TierSpendCounted
 from crm_events.store.loading import HISTORY, Loaded, Recorded, recorded
 from crm_events.store.store import EventStore, Target
 
@@ -27,6 +27,10 @@ and payload ->> 'redemption_id' = $2 order by version
 _EARNED = """
 select payload ->> 'transaction_id' as transaction_id, schema_version, payload from events
 where stream_id = $1 and type = 'points.earned' and payload ->> 'transaction_id' = any($2::text[]) order by version
+"""
+_COUNTED = """
+select schema_version, payload from events
+where stream_id = $1 and type = 'tier.spend_counted' and payload ->> 'transaction_id' = $2 and payload ->> 'return_id' is null
 """
 _SALES = """
 select stream_id, sold_at from streams where type = 'transaction' and member_id = $1
@@ -86,6 +90,13 @@ async def earned_by(store: EventStore, member_id: UUID, transaction_ids: Iterabl
         if isinstance(event, PointsEarned):
             found[event.transaction_id].append(event)
     return found
+
+
+async def counted_of(store: EventStore, member_id: UUID, transaction_id: UUID) -> TierSpendCounted | None:
+    """A purchase as it counted for a tier by spend; None: it did not."""
+    row = await store.pool.fetchrow(_COUNTED, member_id, str(transaction_id))
+    event = registry.read("tier.spend_counted", row["schema_version"], row["payload"].encode()) if row else None
+    return event if isinstance(event, TierSpendCounted) else None
 
 
 async def sales_of(store: EventStore, member_id: UUID, *, after: Sequence[Any] | None, limit: int) -> tuple[list[Loaded[Transaction]], Sequence[Any] | None]:

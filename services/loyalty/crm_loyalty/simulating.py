@@ -74,7 +74,8 @@ def history(enrolled_at: datetime, sales: Sequence[tuple[datetime, TransactionRe
         gained = earning.evaluate(version, sale.lines, channel=sale.channel, outlet=sale.outlet, tier=member.standing.tier)
         by_sale[sale.transaction_id] = sum(gain.points for gain in gained.gains)
         by_rule.update({gain.rule: gain.points for gain in gained.gains})
-        member = _after(member, points.earn(member, earning=gained, version=version, transaction_id=sale.transaction_id, at=at), at)
+        paid = earning.amount(sale.lines)
+        member = _after(member, points.earn(member, earning=gained, version=version, transaction_id=sale.transaction_id, paid=paid, at=at), at)
     return Retold(by_sale, by_rule, _after(member, advance(member, now), now))
 
 

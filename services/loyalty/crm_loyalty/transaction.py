@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from uuid import UUID
 
 from crm_events.deciding import Aggregate, Claim, Fact, Happened
-from crm_events.language.loyalty import DiscountGranted, MemberEvent, PointsEarned, ReturnRecorded, TransactionEvent, TransactionRecorded
+from crm_events.language.loyalty import DiscountGranted, MemberEvent, PointsEarned, ReturnRecorded, TierSpendCounted, TransactionEvent, TransactionRecorded
 from crm_events.language.programme import ProgrammePublished
 from crm_events.refusals import AlreadyExists, Invalid, NotFound, Rejected
 
@@ -87,7 +87,7 @@ def record_sale(member: Member, transaction: Transaction, *, sale: Mapping[str, 
     if version is None or member.closed_at is not None or (member.suspended_at is not None and member.suspended_at <= at):
         return [], told
     gained = earning.evaluate(version, event.lines, channel=event.channel, outlet=event.outlet, tier=member.standing.tier)
-    return points.earn(member, earning=gained, version=version, transaction_id=event.transaction_id, at=at), told
+    return points.earn(member, earning=gained, version=version, transaction_id=event.transaction_id, paid=paid, at=at), told
 
 
 def _currency(told: str | None, version: ProgrammePublished | None) -> str:
@@ -107,10 +107,13 @@ class Back:
 
 
 def record_return(
-    member: Member, transaction: Transaction, *, member_id: UUID, back: Sequence[Back], earned: Sequence[PointsEarned], return_id: UUID, reason: str | None,
-    at: datetime,
+    member: Member, transaction: Transaction, *, member_id: UUID, back: Sequence[Back], earned: Sequence[PointsEarned],
+    counted: TierSpendCounted | None = None, return_id: UUID, reason: str | None, at: datetime,
 ) -> Events:  # fmt: skip
-    """Goods come back, and so do the points that their lines had earned. `earned`: the lots of this transaction, which never change."""
+    """Goods come back, and so do the points that their lines had earned. `earned`: the lots of this transaction, which never change.
+
+    `counted`: the purchase as it counted for a tier by spend, if it did.
+    """
     required(member)
     sale, sold_at = transaction.sale, transaction.sold_at
     if sale is None or sold_at is None or sale.member_id != member_id:
@@ -132,5 +135,8 @@ def record_return(
     )  # fmt: skip
     before = {number: (line.quantity, transaction.returned.get(number, 0)) for number, line in lines.items()}
     now = {each.line: before[each.line][1] + each.quantity for each in back}
-    reversed_ = points.reverse(member, earned=earned, before=before, now=now, transaction_id=sale.transaction_id, return_id=return_id, at=at)
+    reversed_ = points.reverse(
+        member, earned=earned, counted=counted, before=before, now=now, refunded=earning.amount(event.lines),
+        transaction_id=sale.transaction_id, return_id=return_id, sold_at=sold_at, at=at,
+    )  # fmt: skip
     return list(reversed_), [event]

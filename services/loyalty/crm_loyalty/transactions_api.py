@@ -22,7 +22,7 @@ from crm_loyalty.bodies import ActionBody, ReturnBody, TransactionBody
 from crm_loyalty.member import MEMBERS, Member
 from crm_loyalty.members_api import found
 from crm_loyalty.programme import Programme
-from crm_loyalty.reads import aims, earned_by, programme_of, sales_of
+from crm_loyalty.reads import aims, counted_of, earned_by, programme_of, sales_of
 from crm_loyalty.transaction import TRANSACTIONS, Back, Transaction
 
 router = APIRouter(tags=["transactions"])
@@ -85,14 +85,14 @@ async def list_transactions(member_id: UUID, page: Paging, call: Read) -> Answer
 async def record_return(member_id: UUID, body: ReturnBody, call: Write) -> Answer:
     """Goods come back, and with them the points their lines had earned; what was spent already is owed."""
     earned = (await earned_by(call.store, member_id, [body.transaction_id]))[body.transaction_id]
+    counted = await counted_of(call.store, member_id, body.transaction_id)
     asked, back = call.command(body), [Back(each.line, each.quantity) for each in body.lines]
     owner = await found(call.store, member_id)
+    told: dict[str, Any] = {"member_id": member_id, "back": back, "earned": earned, "counted": counted, "reason": body.reason}
     done = await call.store.handle_all(
         asked,
         [Target(MEMBERS, member_id), Target(TRANSACTIONS, body.transaction_id, key=owner.customer_id)],
-        lambda states, now: transaction.record_return(
-            states[0], states[1], member_id=member_id, back=back, earned=earned, return_id=uuid5(asked.id, "return"), reason=body.reason, at=now
-        ),
+        lambda states, now: transaction.record_return(states[0], states[1], **told, return_id=uuid5(asked.id, "return"), at=now),
     )
     return await call.answer(done, member_answer(done.part))
 

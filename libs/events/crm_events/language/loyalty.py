@@ -187,7 +187,7 @@ class PointsExpired(OfProgramme):
 
 
 class PointsReversed(OfProgramme):
-    """A return took back what its lines had earned; `debt` is what no lot could give."""
+    """A return took back what its lines had earned; `debt` is what no lot could give. `sold_at`: when the points had counted for a tier."""
 
     type = "points.reversed"
     transaction_id: UUID
@@ -195,6 +195,7 @@ class PointsReversed(OfProgramme):
     points: Points
     lots: tuple[Lot, ...]
     debt: Count
+    sold_at: Maybe[Instant] = None
 
 
 class PointsAdjusted(OfProgramme):
@@ -243,6 +244,21 @@ class TierDowngraded(TierStep):
     type = "tier.downgraded"
 
 
+class TierSpendCounted(OfProgramme):
+    """What was paid for a purchase, or with `return_id` and a negative amount what came back of it, counts for a tier by spend: on the day of the sale.
+
+    `terms`: told where they are newer than those by which the member's tier was judged so far.
+    """
+
+    type = "tier.spend_counted"
+    transaction_id: UUID
+    return_id: Maybe[UUID] = None
+    amount: Whole
+    currency: Currency
+    sold_at: Instant
+    terms: Maybe[TierTerms] = None
+
+
 MemberEvent: TypeAlias = (
     MemberEnrolled
     | MemberSuspended
@@ -263,6 +279,7 @@ MemberEvent: TypeAlias = (
     | TierQualified
     | TierRetained
     | TierDowngraded
+    | TierSpendCounted
     | TierOverridden
     | NoticePointsExpiring
     | NoticeTierEnding

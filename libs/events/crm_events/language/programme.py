@@ -64,12 +64,16 @@ class Benefit(Value):
 
 
 class Tier(Value):
-    """A rank reached from so many qualifying points in its window, and what it entitles to."""
+    """A rank reached from so many qualifying points in its window, or from so much spend in it, and what it entitles to.
+
+    `from_spend`: minor units of the programme's currency; one tier that names it makes the whole ladder one of spend, and `from_points` is 0 in all of it.
+    """
 
     name: Code
     from_points: Count
     window: TierWindow
     entitlements: Maybe[tuple[Benefit, ...]] = None
+    from_spend: Maybe[MinorUnits] = None
 
 
 class Reminder(Value):
@@ -88,13 +92,14 @@ class Notices(Value):
 
 
 class TierTerms(Value):
-    """How a member's tier is judged: a version's tiers, and what the end of a window does; and of which ends it is told."""
+    """How a member's tier is judged: a version's tiers, and what the end of a window does; and of which ends it is told. `currency`: of a tier by spend."""
 
     version: Ordinal
     tiers: tuple[Tier, ...]
     downgrade: Downgrade
     grace_days: Count
     notices: Maybe[Notices] = None
+    currency: Maybe[Currency] = None
 
 
 class PointValue(Value):

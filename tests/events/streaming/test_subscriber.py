@@ -176,9 +176,7 @@ async def test_replay_passes_into_live_without_a_gap_or_a_change_of_order_while_
 async def test_reading_begins_at_the_end_or_at_a_moment(log: Any, tools: Any) -> None:
     await log.fill(24)
     filled = datetime.now(UTC)
-    await tools.eventually(
-        lambda: datetime.now(UTC) - filled > timedelta(milliseconds=1)
-    )  # a log knows whole milliseconds: what it got in this one is not "before"
+    await tools.eventually(lambda: datetime.now(UTC) - filled > timedelta(milliseconds=1))  # to a log, all of a millisecond is one moment
     moment = datetime.now(UTC)
     async with reading(log, start="end") as events:
         waiting = asyncio.create_task(take(events, 12))

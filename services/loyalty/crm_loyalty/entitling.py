@@ -26,7 +26,7 @@ from crm_loyalty.tiers import Standing
 TIERS = ("tier.qualified", "tier.retained", "tier.downgraded", "tier.overridden", "member.closed")
 ACTOR = "service:entitlements"
 
-_STANDING = "select stream_id from streams where type = 'entitlement' and state -> 'columns' ->> 'entitles' = $1 order by stream_id"
+_STANDING = "select stream_id from streams where type = 'entitlement' and entitles = $1 order by stream_id"
 
 
 def by_tier(store: EventStore) -> dict[str, Handler]:
@@ -44,7 +44,7 @@ def by_tier(store: EventStore) -> dict[str, Handler]:
 async def entitle(store: EventStore, record: Record) -> None:
     """Grant what the member's tier promises and does not stand, revoke what stands and is not promised. Gone for a customer erased meanwhile."""
     member = await store.read(MEMBERS, record.stream_id)
-    rows = await store.pool.fetch(_STANDING, str(record.stream_id))
+    rows = await store.pool.fetch(_STANDING, record.stream_id)
     parts = await store.read_many(ENTITLEMENTS, [row["stream_id"] for row in rows]) if rows else []
     standing = [part.state.granted for part in parts if part.state.granted and part.state.ended_at is None]
     missing, lost = entitlement.change(() if member.state.closed_at else entitlement.promised(member.state.standing), standing)

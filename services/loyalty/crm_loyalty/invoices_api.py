@@ -22,9 +22,8 @@ from crm_loyalty.transaction import TRANSACTIONS
 
 router = APIRouter(tags=["invoices"])
 
-_STATE, _DUE = "state -> 'columns' ->> 'invoice_state'", "(state -> 'columns' ->> 'invoice_due')::bigint"
 _NOW = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
-_OWED = f"{_STATE} in ('open', 'part_paid')"  # as the index on them says it
+_OWED = "invoice_state in ('open', 'part_paid')"  # as the index on them says it
 
 
 @router.post("/v1/invoices", **command(InvoiceAnswer))
@@ -114,13 +113,13 @@ async def _rows(
     call: Call, whose: Sequence[UUID] | None, state: str | None, late: bool | None, after: Sequence[Any] | None, limit: int
 ) -> Sequence[Any]:  # fmt: skip
     """(stream_id, due) of the next invoices; `late` True reads the index of what is owed alone."""
-    told: list[tuple[str, Any]] = [("customer_id = any(${}::uuid[])", whose), (f"{_STATE} = ${{}}", state)]
+    told: list[tuple[str, Any]] = [("customer_id = any(${}::uuid[])", whose), ("invoice_state = ${}", state)]
     values = [value for _, value in told if value is not None]
-    where = ["type = 'invoice'", *(text.format(number) for number, (text, _) in enumerate([each for each in told if each[1] is not None], 1))]
+    where = ["invoice_due is not null", *(text.format(number) for number, (text, _) in enumerate([each for each in told if each[1] is not None], 1))]
     if late is not None:
-        where += [_OWED, f"{_DUE} < {_NOW}"] if late else [f"not ({_OWED} and {_DUE} < {_NOW})"]
+        where += [_OWED, f"invoice_due < {_NOW}"] if late else [f"not ({_OWED} and invoice_due < {_NOW})"]
     if after is not None:
-        where.append(f"({_DUE}, stream_id) > (${len(values) + 1}::bigint, ${len(values) + 2}::uuid)")
+        where.append(f"(invoice_due, stream_id) > (${len(values) + 1}::bigint, ${len(values) + 2}::uuid)")
         values += [after[0], UUID(after[1])]
-    sql = f"select stream_id, {_DUE} as due from streams where {' and '.join(where)} order by {_DUE}, stream_id limit ${len(values) + 1}"
+    sql = f"select stream_id, invoice_due as due from streams where {' and '.join(where)} order by invoice_due, stream_id limit ${len(values) + 1}"
     return await call.store.pool.fetch(sql, *values, limit)

@@ -42,7 +42,7 @@ _BROUGHT_BY = f"""
 with recursive near (id) as (
   select unnest($1::uuid[])
   union select n.id from near cross join lateral ({_SAME}
-    union all select s.customer_id from streams s where s.type = 'referral' and s.state -> 'columns' ->> 'other' = near.id::text
+    union all select s.customer_id from streams s where s.type = 'referral' and s.referred = near.id
       and s.state -> 'columns' ->> 'programme' = $3 and (s.state -> 'columns' ->> 'live')::boolean) n)
 select exists (select from near where id = any($2::uuid[]))
 """
@@ -51,7 +51,7 @@ select exists (select from customer_tie t where t.kind = 'identifier' and t.tied
   and ((t.one = any($1::uuid[]) and t.other = any($2::uuid[])) or (t.one = any($2::uuid[]) and t.other = any($1::uuid[]))))
 """
 _RIVALS = """
-select stream_id from streams where type = 'referral' and state -> 'columns' ->> 'other' = any($1::text[])
+select stream_id from streams where type = 'referral' and referred = any($1::uuid[])
 and state -> 'columns' ->> 'programme' = $2 and (state -> 'columns' ->> 'live')::boolean and stream_id <> $3 order by stream_id
 """
 _BOUGHT = "select min(sold_at) from streams where type = 'transaction' and customer_id = any($1::uuid[])"
@@ -60,7 +60,7 @@ _BOUGHT = "select min(sold_at) from streams where type = 'transaction' and custo
 async def kinship(store: EventStore, referral_id: UUID, *, programme: str | None, referrer: UUID, other: UUID) -> Kinship:
     """What speaks against the referral of `other` by `referrer`, as far as it is known now."""
     own, theirs = await cluster(store.pool, referrer), await cluster(store.pool, other)
-    rivals = await store.pool.fetch(_RIVALS, [str(each) for each in theirs], programme, referral_id)
+    rivals = await store.pool.fetch(_RIVALS, theirs, programme, referral_id)
     bought = await store.pool.fetchval(_BOUGHT, theirs)
     first = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=bought) if bought is not None else None
     return Kinship(await _rule(store, own, theirs, programme), tuple(row["stream_id"] for row in rivals), first)

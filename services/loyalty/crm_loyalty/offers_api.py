@@ -42,7 +42,7 @@ Decide: TypeAlias = Callable[[OfferTarget, Sequence[OfferTarget], datetime], lis
 
 _OFFERS = "select stream_id from streams where type = 'offer' and stream_id > $1 order by stream_id limit $2"
 _OF_OFFER = """
-select stream_id from streams where type = 'offer_target' and state -> 'columns' ->> 'offer' = $1 and stream_id > $2 order by stream_id limit $3
+select stream_id from streams where type = 'offer_target' and offer = $1 and stream_id > $2 order by stream_id limit $3
 """
 _OF_CUSTOMER = """
 select stream_id from streams where type = 'offer_target' and customer_id = any($1::uuid[]) and stream_id > $2
@@ -106,7 +106,7 @@ async def get_offer_target(offer_id: UUID, target_id: UUID, call: ReadOwn) -> An
 async def list_offer_targets(offer_id: UUID, page: Paging, call: Read) -> Answer:
     """Everybody an offer is meant for, and the control group."""
     offer.required((await call.store.read(OFFERS, offer_id)).state)
-    return await _page(call, page, await call.store.pool.fetch(_OF_OFFER, str(offer_id), _after(page), page.limit + 1))
+    return await _page(call, page, await call.store.pool.fetch(_OF_OFFER, offer_id, _after(page), page.limit + 1))
 
 
 @router.get("/v1/offer-targets", **query(PageOf[OfferTargetAnswer]))

@@ -44,12 +44,12 @@ ACTOR = "service:referrals"
 _WATCH = "insert into referral_watch (referral_id, look_at) values ($1, clock_timestamp()) on conflict (referral_id) do update set look_at = excluded.look_at"
 _WATCH_OF = """
 insert into referral_watch (referral_id, look_at)
-select stream_id, clock_timestamp() from streams where type = 'referral' and state -> 'columns' ->> 'other' = any($1::text[])
+select stream_id, clock_timestamp() from streams where type = 'referral' and referred = any($1::uuid[])
 on conflict (referral_id) do update set look_at = excluded.look_at
 """
 _WATCH_FORGOTTEN = """
 insert into referral_watch (referral_id, look_at)
-select s.stream_id, clock_timestamp() from customer_edge e join streams s on s.type = 'referral' and s.state -> 'columns' ->> 'other' = e.customer_id::text
+select s.stream_id, clock_timestamp() from customer_edge e join streams s on s.type = 'referral' and s.referred = e.customer_id
 where e.erased on conflict (referral_id) do update set look_at = excluded.look_at
 """
 _DUE = "select referral_id, look_at from referral_watch where look_at <= clock_timestamp() order by look_at, referral_id limit $1"
@@ -63,11 +63,11 @@ select stream_id, recorded_at from streams where type = 'transaction' and custom
 _HASHES = """
 from claims where scope like 'referral:%' and holder in (
   select stream_id from streams where type = 'referral' and customer_id = $1
-  union all select stream_id from streams where type = 'referral' and state -> 'columns' ->> 'other' = $1::text)
+  union all select stream_id from streams where type = 'referral' and referred = $1)
 """
 _UNSHUT = """
 from referral_watch w join streams s on s.stream_id = w.referral_id
-where s.type = 'referral' and s.state -> 'columns' ->> 'other' = $1::text and w.look_at <= clock_timestamp()
+where s.type = 'referral' and s.referred = $1 and w.look_at <= clock_timestamp()
 """
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ async def _registered(connection: Connection, record: Record) -> None:
 
 
 async def _about_the_customer(connection: Connection, record: Record) -> None:
-    await connection.execute(_WATCH_OF, [str(each) for each in await cluster(connection, record.key)])
+    await connection.execute(_WATCH_OF, await cluster(connection, record.key))
 
 
 HEARD: dict[str, Handler] = {
@@ -93,7 +93,7 @@ async def forget(connection: Connection, record: Record) -> None:
     """Nothing by which an erased customer's address, household or identifiers could be found; the keeper shuts what was sealed with another's key."""
     await connection.execute(f"delete {_HASHES}", record.key)
     await connection.execute(FORGET_TIES, record.key)
-    await connection.execute(_WATCH_OF, [str(record.key)])
+    await connection.execute(_WATCH_OF, [record.key])
 
 
 async def remembered(database: Database, customer_id: UUID) -> bool:

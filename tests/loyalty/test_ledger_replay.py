@@ -36,10 +36,13 @@ class Histories(RuleBasedStateMachine):
         self.sold: dict[str, dict[str, Any]] = {}
         self.received = 0
 
-    @initialize(pending=st.sampled_from([0, 3]), months=st.sampled_from([None, 1, 2]), basis=st.sampled_from(["line", "order"]))
-    def begin(self, pending: int, months: int | None, basis: str) -> None:
+    @initialize(
+        pending=st.sampled_from([0, 3]), months=st.sampled_from([None, 1, 2]), basis=st.sampled_from(["line", "order"]), more=st.sampled_from([None, 5, 40])
+    )
+    def begin(self, pending: int, months: int | None, basis: str, more: int | None) -> None:
         rules = (earning_rule(basis=basis), earning_rule("half", multiplier="0.5"))
-        self.version = published(*rules, pending_days=pending, expiry={"months": months})
+        self.version = published(*rules, pending_days=pending, expiry={"months": months, "restored_days": more})
+        self.more = timedelta(days=more) if more else None
         self.story, self.other = Story(self.version), Story(self.version)
 
     def next_name(self) -> str:
@@ -49,7 +52,7 @@ class Histories(RuleBasedStateMachine):
     def expiry(self) -> datetime | None:
         return add_months(self.now, self.version.expiry.months) if self.version.expiry.months else None
 
-    @rule(minutes=st.sampled_from([1, 20, 60 * 24, 60 * 24 * 3, 60 * 24 * 20, 60 * 24 * 33]))
+    @rule(minutes=st.sampled_from([1, 20, 60 * 24, 60 * 24 * 3, 60 * 24 * 20, 60 * 24 * 33, 60 * 24 * 70]))
     def time_passes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
         self.story.until(self.now)
@@ -99,14 +102,28 @@ class Histories(RuleBasedStateMachine):
         self.table.spend(name)
         self.spent.append(name)
 
+    @precondition(lambda self: self.version.expiry.months)
+    @rule(amount=AMOUNTS)
+    def spend_and_take_back_long_after(self, amount: int) -> None:
+        """What is given back to lots that have ended."""
+        self.reserve(amount)
+        if self.held:
+            name = self.held.pop()
+            self.story.does(lambda member: confirm(member, name=name), self.now)
+            self.table.spend(name)
+            self.time_passes(60 * 24 * 63)
+            self.story.does(lambda member: cancel(member, at=self.now, name=name, version=self.version), self.now)
+            self.table.free(name, "spent", self.now, self.more)
+            self.table.expire(self.now)
+
     @precondition(lambda self: self.held or self.spent)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         names = data.draw(st.sampled_from([each for each in (self.held, self.spent) if each]))
         how = "held" if names is self.held else "spent"
         name = names.pop(data.draw(st.integers(0, len(names) - 1)))
-        self.story.does(lambda member: cancel(member, at=self.now, name=name), self.now)
-        self.table.free(name, how)
+        self.story.does(lambda member: cancel(member, at=self.now, name=name, version=self.version), self.now)
+        self.table.free(name, how, self.now, self.more if how == "spent" else None)
         self.table.expire(self.now)
 
     @rule(amount=st.integers(-40, 40).filter(bool))

@@ -1,12 +1,14 @@
 """Is every point spent once, in the right order, and given back where it came from?"""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 from crm_events.deciding import At
 from crm_events.language.loyalty import PointsExpired, PointsRedeemed, PointsReserved, RedemptionCancelled, RedemptionReversed
 from crm_events.refusals import NotFound, Rejected
-from crm_loyalty import redemption
+from crm_loyalty import points, redemption
+from crm_loyalty.ledger import CLOSED
 from crm_loyalty.member import MEMBERS, SETTLED
 from loyalty_words import Story, cancel, confirm, day, line, named, published, reserve
 
@@ -125,6 +127,71 @@ def test_points_of_a_lot_that_expired_meanwhile_expire_at_once() -> None:
     _, gone = story.does(lambda member: cancel(member, at=day(370)), day(370))
     assert isinstance(gone, PointsExpired) and [lot.points for lot in gone.lots] == [100]
     assert (story.member.ledger.available, story.member.ledger.expired) == (100, 100)
+
+
+def graced(days: int | None = 10) -> Story:
+    story = Story(published(expiry={"months": 12, "restored_days": days}))
+    story.buys("A-1", line(1, 10_000), at=day(0))
+    return story
+
+
+def spent(story: Story, points: int, name: str, at: datetime) -> None:
+    story.does(lambda member: reserve(member, points, at=at, name=name), at)
+    story.does(lambda member: confirm(member, name=name), at)
+
+
+def taken_back(story: Story, name: str, at: datetime) -> None:
+    story.does(lambda member: cancel(member, at=at, name=name, version=story.version), at)
+
+
+def test_points_of_a_lot_that_expired_meanwhile_live_on_where_the_programme_says_so() -> None:
+    story = graced()
+    spent(story, 60, "r", day(300))
+    taken_back(story, "r", day(400))
+    assert (story.member.ledger.available, story.member.ledger.expired) == (60, 40), "what was not spent had expired in its time"
+    assert MEMBERS.due(story.member) == day(410)
+    story.until(day(410))
+    assert (story.member.ledger.available, story.member.ledger.expired) == (0, 100)
+
+
+def test_a_lot_is_given_more_time_once() -> None:
+    story = graced()
+    spent(story, 60, "r", day(300))
+    taken_back(story, "r", day(400))
+    spent(story, 60, "again", day(405))
+    taken_back(story, "again", day(420))
+    assert (story.member.ledger.available, story.member.ledger.expired) == (0, 100)
+
+
+def test_what_two_redemptions_give_back_ends_with_their_lot() -> None:
+    story = graced()
+    spent(story, 60, "r", day(300))
+    spent(story, 40, "s", day(300))
+    taken_back(story, "r", day(400))
+    taken_back(story, "s", day(405))
+    assert story.member.ledger.available == 100
+    assert story.until(day(410)).member.ledger.expired == 100
+
+
+def page_turned(story: Story, at: datetime) -> None:
+    """As many lots are given and taken as push out of the page what was emptied before."""
+    for number in range(CLOSED + 1):
+        story.buys(f"B-{number}-{at}", line(1, 100), at=at)
+    told = {"adjustment_id": named(f"a-{at}"), "points": -CLOSED - 1, "reason": "correction", "cause_event_id": None, "version": story.version, "at": at}
+    story.does(lambda member: points.adjust(member, **told), at)
+    assert len(story.member.ledger.closed) == CLOSED and not story.member.ledger.lots
+
+
+def test_a_lot_that_has_left_the_page_is_given_more_time_once_too() -> None:
+    story = graced()
+    spent(story, 100, "r", day(300))
+    page_turned(story, day(301))
+    taken_back(story, "r", day(400))
+    assert story.member.ledger.available == 100 and MEMBERS.due(story.member) == day(410)
+    spent(story, 100, "again", day(405))
+    page_turned(story, day(406))
+    taken_back(story, "again", day(420))
+    assert story.member.ledger.available == 0
 
 
 def test_points_held_while_their_lot_expires_expire_when_the_hold_ends() -> None:

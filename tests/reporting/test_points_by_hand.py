@@ -1,18 +1,20 @@
 """Does reporting see what staff do to a member: points blocked, given to others, accounts closed, tiers and rights set by hand?"""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from crm_events.event import Event
 from crm_events.language.by_hand import MemberClosed, PointsBlocked, PointsTransferred, PointsUnblocked, TierOverridden
 from crm_events.language.entitlement import EntitlementGranted, EntitlementRevoked
 from crm_events.language.lots import Lot, TransferredLot
-from crm_events.language.loyalty import MemberEnrolled, PointsAdjusted
+from crm_events.language.loyalty import MemberEnrolled, PointsAdjusted, PointsRedeemed, PointsReserved, RedemptionReversed
 from crm_reporting.documents import apply
 from crm_reporting.facts import KEY, TABLES, facts
 from crm_reporting.sections_loyalty import loyalty
 from telling import START, Teller, entries, told
 
+DAY = timedelta(days=1)
 ANN, MEMBER, LOT = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
 OF = {"programme": "club", "programme_version": 3}
 TOLD: dict[str, Any] = {"lot_id": LOT, "earned_at": START, "taken_from": "available"}
@@ -70,3 +72,21 @@ def test_a_right_is_a_fact_and_makes_nobody_a_member() -> None:
     shown = [(row["funnel"], row["stage"], row["origin"], row["group"], row["reason"]) for event in (right, ended) for row in rows(event)]
     assert shown == [("entitlement", "granted", "priority", "urgent", "tier"), ("entitlement", "revoked", "priority", "urgent", "tier")]
     assert loyalty(apply({}, told(right, ANN)), None) is None and "members" not in apply({}, told(right, ANN))
+
+
+def test_what_came_back_to_a_lot_that_had_ended_is_shown_until_its_new_end() -> None:
+    spend = {"redemption_id": uuid.uuid4(), "points": 60}
+    old, new = (TOLD | {"points": 60, "expires_at": START + days * DAY} for days in (30, 50))
+    earned = GIVEN.model_copy(update={"points": 60, "expires_at": START + 30 * DAY})
+    story = [
+        MemberEnrolled(programme="club"), earned, PointsReserved(**OF, **spend, lots=(Lot(**old),), expires_at=START + DAY),
+        PointsRedeemed(**OF, **spend, lots=(Lot(**old),)), RedemptionReversed(**OF, **spend, lots=(Lot(**new, restored=True),)),
+    ]  # fmt: skip
+    teller, document = Teller(), dict[str, Any]()
+    for event in story:
+        teller.tell(event, ANN, stream=MEMBER, at=START)
+    for entry in reversed(entries(teller.told)):
+        document = apply(document, entry)
+    for days, available in ((49, 60), (50, 0)):
+        section = loyalty(document, START + days * DAY)
+        assert section is not None and section["available"] == available, days

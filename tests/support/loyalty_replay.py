@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 
@@ -14,6 +14,7 @@ class Pile:
     activates: datetime
     expires: datetime | None
     tokens: list[Any]
+    restored: bool = False
 
     def order(self) -> tuple[Any, ...]:
         return self.expires is None, self.expires, self.activates, self.key
@@ -93,11 +94,13 @@ class Table:
         for pile in self.piles:
             pile.move(("held", name), ("spent", name), len(pile.tokens))
 
-    def free(self, name: str, how: str) -> None:
-        """Give back what was held or spent under a name."""
+    def free(self, name: str, how: str, now: datetime | None = None, more: timedelta | None = None) -> None:
+        """Give back what was held or spent under a name; a pile that has ended by `now` may get `more` time, once."""
         self.ends.pop(name, None)
         for pile in self.piles:
-            pile.move((how, name), "available", len(pile.tokens))
+            back = pile.move((how, name), "available", len(pile.tokens))
+            if back and now and more and pile.expires and pile.expires <= now and not pile.restored:
+                pile.expires, pile.restored = now + more, True
 
     def block(self, points: int) -> bool:
         free = sorted(self.piles, key=Pile.order)

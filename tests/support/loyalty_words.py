@@ -77,8 +77,8 @@ def confirm(member: Member, *, name: str = "r", version: ProgrammePublished | No
     return redemption.confirm([member], redemption_id=named(name), parts=[True], version=version)[0]
 
 
-def cancel(member: Member, *, at: datetime, name: str = "r") -> list[Any]:
-    return redemption.cancel([member], redemption_id=named(name), parts=[True], reason=None, version=None, at=at)[0]
+def cancel(member: Member, *, at: datetime, name: str = "r", version: ProgrammePublished | None = None) -> list[Any]:
+    return redemption.cancel([member], redemption_id=named(name), parts=[True], reason=None, version=version, at=at)[0]
 
 
 class Story:

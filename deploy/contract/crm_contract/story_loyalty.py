@@ -57,7 +57,8 @@ LOYALTY: list[Step] = [
     step("listTransactions", "hers", "Her purchases", path=_HER),
     step("recordAction", "waitsForNothing", "Her points wait for nothing", 409, path=_HER | {"transaction_id": SALE}, body={"action": "delivery"}),
     step("publishProgramme", "newMembers", "Points that wait for the delivery, and a tier by spend", path={"name": "tea-delivered"}, body={
-        "currency": "EUR", "pending_days": 60, "pending": {"action": "delivery"}, "expiry": {"months": 12}, "point_value": {"points": 10, "amount": 5},
+        "currency": "EUR", "pending_days": 60, "pending": {"action": "delivery"}, "expiry": {"months": 12, "restored_days": 14},
+        "point_value": {"points": 10, "amount": 5},
         "earning": [{"id": "base", "basis": "line", "points_per": {"points": 1, "amount": 100}}], "valid_from": "2026-01-01T00:00:00Z",
         "tiers": [{"name": "tea-porter", "from_spend": 1000, "window": _WINDOW}],
     }),

@@ -61,9 +61,13 @@ class RuleBody(Body):
 
 
 class ExpiryBody(Body):
-    """Whole calendar months after the points were earned; null: never."""
+    """Whole calendar months after the points were earned; null: never.
+
+    `restored_days`: points of a reversed redemption whose lot has ended meanwhile live so many days more, once; without it they expire at once.
+    """
 
     months: Annotated[int, Field(ge=1, le=1200)] | None
+    restored_days: Annotated[int, Field(ge=1, le=366)] | None = None
 
 
 class WindowBody(Body):

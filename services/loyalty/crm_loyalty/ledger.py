@@ -45,6 +45,7 @@ class Lot:
     expired: int = 0
     blocked: int = 0
     noticed: bool = False  # its owner was told that it will expire, or it was too late to tell
+    restored: bool = False  # it had ended, and was given time once more when points of it came back
 
     @property
     def left(self) -> int:
@@ -106,7 +107,8 @@ def spendable(lots: Iterable[Lot], at: datetime) -> list[Lot]:
 
 def moved(lot: Lot, points: int, account: Literal["pending", "available"] = "available") -> MovedLot:
     """A lot's entry in an event."""
-    when = {"expires_at": lot.expires_at} if lot.expires_at else {}
+    when: dict[str, Any] = {"expires_at": lot.expires_at} if lot.expires_at else {}
+    when |= {"restored": True} if lot.restored else {}
     return MovedLot(lot_id=lot.lot_id, points=points, earned_at=lot.earned_at, taken_from=account, **when)
 
 
@@ -143,6 +145,14 @@ _TAKEN_FROM: tuple[Literal["pending", "available"], ...] = ("pending", "availabl
 def born(ledger: Ledger, lot: Lot) -> Ledger:
     """A new lot, still empty: a movement fills it."""
     return replace(ledger, lots=(*ledger.lots, lot))
+
+
+def prolonged(ledger: Ledger, lot_id: UUID, until: datetime | None) -> Ledger:
+    """A lot that had ended lives until then; never again after that."""
+    lots, closed = (
+        tuple(replace(lot, expires_at=until, restored=True) if lot.lot_id == lot_id else lot for lot in page) for page in (ledger.lots, ledger.closed)
+    )
+    return replace(ledger, lots=lots, closed=closed)
 
 
 def post(ledger: Ledger, movements: Iterable[Movement]) -> Ledger:

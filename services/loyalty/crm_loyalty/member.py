@@ -198,8 +198,15 @@ def expired(lots: tuple[Lot, ...], at: datetime) -> list[MovedLot]:
 
 def freed(member: Member, lots: tuple[MovedLot, ...], at: datetime) -> list[PointsExpired]:
     """Of the points that are given back, those whose lot has expired meanwhile, or all once the account is closed: they expire in the same command."""
-    gone = tuple(lot for lot in lots if member.closed_at is not None or (lot.expires_at is not None and lot.expires_at <= at))
+    gone = tuple(lot for lot in lots if member.closed_at is not None or _ended(member, lot, at))
     return [PointsExpired(programme=member.programme or "", programme_version=member.programme_version, lots=gone)] if gone else []
+
+
+def _ended(member: Member, lot: MovedLot, at: datetime) -> bool:
+    """By what the event says, unless the lot was given more time since."""
+    known = member.ledger.lot(lot.lot_id)
+    ends = [end for end in (lot.expires_at, known.expires_at if known else None) if end is not None]
+    return bool(ends) and max(ends) <= at
 
 
 def _claims(member: Member, event: MemberEvent) -> list[Claim]:
@@ -219,7 +226,7 @@ def card_key(number: str) -> str:
     return "".join(str(unicodedata.digit(sign, sign)) for sign in plain if sign.isalnum())
 
 
-MEMBERS: Aggregate[Member, MemberEvent] = Aggregate("member", Member, evolve, revision=5, advance=advance, claims=_claims, due=due)
+MEMBERS: Aggregate[Member, MemberEvent] = Aggregate("member", Member, evolve, revision=6, advance=advance, claims=_claims, due=due)
 
 
 def enrol(member: Member, *, member_id: UUID, event: MemberEnrolled, version: ProgrammePublished | None, at: datetime) -> list[MemberEvent]:

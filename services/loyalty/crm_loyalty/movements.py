@@ -27,7 +27,7 @@ from crm_events.language.loyalty import (
 )
 from crm_events.language.notices import NoticeMissed, NoticePointsExpiring, NoticeTierEnding
 
-from crm_loyalty.ledger import Account, Ledger, Lot, Movement, born, post
+from crm_loyalty.ledger import Account, Ledger, Lot, Movement, born, post, prolonged
 
 
 def movements(event: MemberEvent, at: datetime) -> list[Movement]:
@@ -84,9 +84,12 @@ def booked(ledger: Ledger, fact: Fact[MemberEvent]) -> Ledger:
             for lot in event.lots:
                 if ledger.lot(lot.lot_id) is None:
                     ledger = born(ledger, Lot(lot.lot_id, lot.points, lot.earned_at, lot.earned_at, lot.expires_at, fact.event_id))
+                if lot.restored:
+                    ledger = prolonged(ledger, lot.lot_id, lot.expires_at)
         case PointsTransferred(direction="in"):
             for lot in event.lots:
-                ledger = born(ledger, Lot(lot.lot_id, lot.points, lot.earned_at, lot.earned_at, lot.expires_at, fact.event_id))
+                new = Lot(lot.lot_id, lot.points, lot.earned_at, lot.earned_at, lot.expires_at, fact.event_id, restored=bool(lot.restored))
+                ledger = born(ledger, new)
         case _:
             pass
     return post(ledger, movements(event, at))

@@ -77,10 +77,7 @@ def cancel(
                 for member, part in _each(members, redemption_id)
             ]
         case "confirmed":
-            return [
-                [RedemptionReversed(**_head(member, version), **_told(part), **told), *freed(member, part.lots, at)] if part else []
-                for member, part in _each(members, redemption_id)
-            ]
+            return [_reversed(member, part, version, told, at) if part else [] for member, part in _each(members, redemption_id)]
         case _:
             return [[] for _ in members]
 
@@ -112,6 +109,23 @@ def _redeemed(member: Member, part: Redemption, version: ProgrammePublished | No
     if version:
         told["value"] = worth(part.points, version.point_value)
     return PointsRedeemed(**_head(member, version), **_told(part), **told)
+
+
+def _reversed(member: Member, part: Redemption, version: ProgrammePublished | None, told: dict[str, Any], at: datetime) -> list[MemberEvent]:
+    """Into the same lots; what has ended meanwhile lives on for a while, once, where the programme says so, else it expires now."""
+    days = version.expiry.restored_days if version and member.closed_at is None else None
+    lots = tuple(_lengthened(member, lot, days, at) for lot in part.lots)
+    return [RedemptionReversed(**_head(member, version), **{**_told(part), "lots": lots}, **told), *freed(member, lots, at)]
+
+
+def _lengthened(member: Member, lot: MovedLot, days: int | None, at: datetime) -> MovedLot:
+    """The lot's entry; `days` later its new end, if it has ended and was not given more time before: with these points, or since by others."""
+    known = member.ledger.lot(lot.lot_id)
+    if known is not None and known.restored:
+        return lot.model_copy(update={"expires_at": known.expires_at, "restored": True})
+    if days is None or lot.restored or lot.expires_at is None or lot.expires_at > at:
+        return lot
+    return lot.model_copy(update={"expires_at": at + timedelta(days=days), "restored": True})
 
 
 def worth(points: int, value: PointValue) -> Money:

@@ -6,11 +6,11 @@ from typing import Any
 from crm_reporting.entry import Entry
 from crm_reporting.shapes import Document, balances, each, earliest, fields, latest, least, most, same, total
 
-_LOT = fields(terms=same, activates=same, pending=total, available=total, reserved=total)
+_LOT = fields(terms=most, activates=same, pending=total, available=total, reserved=total)
 
 
 def _lot(one: Mapping[str, Any], other: Mapping[str, Any]) -> Document:
-    """`activates` is of points that are pending, and goes with them."""
+    """`activates` is of points that are pending, and goes with them. `terms`: earned, ends; what comes back to a lot that has ended may give it a later end."""
     merged: Document = _LOT(one, other)
     if not merged.get("pending"):
         merged.pop("activates", None)

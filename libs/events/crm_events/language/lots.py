@@ -10,13 +10,14 @@ Account: TypeAlias = Literal["pending", "available"]
 
 
 class Lot(Value):
-    """Points of one lot that moved, and the account they were taken from."""
+    """Points of one lot that moved, and the account they were taken from. `restored`: it had ended, and was given until this `expires_at` instead, once."""
 
     lot_id: UUID
     points: Points
     earned_at: Instant
     expires_at: Maybe[Instant] = None
     taken_from: Account
+    restored: Maybe[bool] = None
 
 
 class TransferredLot(Lot):

@@ -44,9 +44,13 @@ class EarningRule(Value):
 
 
 class Expiry(Value):
-    """Whole calendar months after `earned_at`; `null` = never."""
+    """Whole calendar months after `earned_at`; `null` = never.
+
+    `restored_days`: what a reversed redemption gives back to a lot that has ended lives so many days more, once; without it, it ends at once.
+    """
 
     months: Ordinal | None
+    restored_days: Maybe[Ordinal] = None
 
 
 class TierWindow(Value):

@@ -10,7 +10,7 @@ _LOT = fields(terms=most, activates=same, pending=total, available=total, reserv
 
 
 def _lot(one: Mapping[str, Any], other: Mapping[str, Any]) -> Document:
-    """`activates` is of points that are pending, and goes with them. `terms`: earned, ends; what comes back to a lot that has ended may give it a later end."""
+    """`activates` is of points that are pending, and goes with them."""
     merged: Document = _LOT(one, other)
     if not merged.get("pending"):
         merged.pop("activates", None)
@@ -21,6 +21,7 @@ _OF_A_MEMBER = ("member", "points", "redemption", "tier")  # what the types of a
 _MEMBER = fields(
     enrolled=earliest,
     tier=latest,
+    prolonged=each(most),  # the later end of lots that had ended when points of them came back; their `terms` may be gone with their points
     lots=balances(_lot, "pending", "available", "reserved"),
     held=balances(fields(open=total, told=latest), "open"),  # reservations neither confirmed nor cancelled
     debt=total,
@@ -48,7 +49,7 @@ def _said(entry: Entry) -> Document:
             paid = sum(line["paid_price"] * line["quantity"] for line in entry.payload["lines"])
             return {"returns": {"count": 1, "paid": {entry.payload["currency"]: paid}}}
         case _ if entry.type.partition(".")[0] in _OF_A_MEMBER:
-            return {"members": {entry.stream_id: _member_said(entry)}}
+            return {"members": {entry.stream_id: _member_said(entry) | _prolonged(entry)}}
         case _:  # of another stream: rights, invoices; a discount, which the lines of the sale say
             return {}
 
@@ -104,6 +105,11 @@ def _member_said(entry: Entry) -> Document:
             return {"tier": [*at, told["tier"], told["qualifying"], told["window_to"], told.get("holds_until")]}
         case _:
             return {}
+
+
+def _prolonged(entry: Entry) -> Document:
+    lots = {lot["lot_id"]: lot["expires_at"] for lot in entry.payload.get("lots") or () if lot.get("restored")}
+    return {"prolonged": lots} if lots else {}
 
 
 def _new_lot(entry: Entry, points: int) -> Document:

@@ -64,7 +64,7 @@ def _lots_at(told: Mapping[str, Any], now: str | None) -> Iterator[dict[str, Any
                 freed[lot] = freed.get(lot, 0) + points
     for identity, lot in told.get("lots", {}).items():
         left = {name: lot.get(name, 0) for name in ("pending", "available", "reserved")}
-        expires_at = lot["terms"][1]
+        expires_at = told.get("prolonged", {}).get(identity) or lot["terms"][1]
         left["reserved"], left["available"] = left["reserved"] - freed.get(identity, 0), left["available"] + freed.get(identity, 0)
         if now and "activates" in lot and lot["activates"] <= now:
             left["available"], left["pending"] = left["available"] + left["pending"], 0

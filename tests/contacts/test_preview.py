@@ -29,7 +29,10 @@ async def test_each_field_shows_what_holds_and_what_loses_and_nothing_is_written
     one, other = await told(api, name="مریم رضایی", roles=["buyer"], identifiers=[mail()]), await told(api, name="م. رضایی", identifiers=[mail(), mail()])
     for contact, day, address in ((one, 3, "تهران"), (other, 2, "شیراز")):
         ok(await api.patch(f"/v1/contacts/{contact}", {"address": address, "occurred_at": f"2026-02-0{day}T00:00:00Z"}))
-    ok(await api.patch(f"/v1/contacts/{other}", {"name": "مریم رضائی", "occurred_at": "2026-03-01T00:00:00Z"}))
+    ok(await api.patch(f"/v1/contacts/{other}", {"name": "مریم رضائی", "birthday": "1991-03-21", "occurred_at": "2026-03-01T00:00:00Z"}))
+    ok(await api.patch(f"/v1/contacts/{one}", {"birthday": "1990-03-21", "occurred_at": "2026-02-01T00:00:00Z"}))
+    witness = ok(await api.get(f"/v1/contacts/{one}"))["identifiers"][0]["id"]
+    ok(await api.put(f"/v1/contacts/{one}/identifiers/{witness}/verification", {}))
     ok(await api.post(f"/v1/contacts/{other}/interactions", {"channel": "phone", "direction": "inbound"}), 201)
     before = await store.pool.fetchrow("select max(position) as last, count(*) as n from events")
     shown = await preview(api, one, other)
@@ -39,6 +42,7 @@ async def test_each_field_shows_what_holds_and_what_loses_and_nothing_is_written
     assert [(each["value"], each["member_id"]) for each in fields["name"]["losing"]] == [("مریم رضایی", one)]
     assert (fields["address"]["value"], [each["value"] for each in fields["address"]["losing"]]) == ("تهران", ["شیراز"])
     assert (fields["roles"]["value"], fields["roles"]["losing"]) == (["buyer"], []), "what a registration has by default was told by nobody"
+    assert (fields["birthday"]["value"], fields["birthday"]["losing"][0]["value"]) == ("1990-03-21", "1991-03-21"), "the better witness, not the later one"
     assert "language" not in fields
     assert (shown["canonical_id"], shown["member_ids"], shown["refused"], shown["disagreements"]) == (one, [one, other], None, [])
     counts = {each["name"]: (each["survivor"], each["absorbed"], each["merged"]) for each in shown["counts"]}

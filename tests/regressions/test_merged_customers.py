@@ -130,6 +130,23 @@ def test_t01_a_merge_of_somebody_known_with_a_nameless_visitor_loses_no_field(cl
         assert [one["status"] for one in shown["consents"]] == ["granted"]
 
 
+def test_t01_where_both_were_told_something_the_losing_value_is_shown_beside_the_other(client: Client) -> None:
+    one, other = Person(client, name="شیرین فرهادی", language="fa", identifiers=[mail()]), Person(client, name="ش. فرهادی", language="en")
+    one.change(birthday="1990-03-21")
+    other.change(birthday="1991-03-21")
+    assert one.view()["profile"]["other_values"] == []
+    kept = merge(one, other)
+    shown = one.view()["profile"]
+    assert (shown["name"], shown["language"], shown["birthday"]) == ("ش. فرهادی", "en", "1991-03-21"), "told last"
+    beside = {each["field"]: each["value"] for each in shown["other_values"] if each["member_id"] == one.id}
+    assert beside == {"name": "شیرین فرهادی", "language": "fa", "birthday": "1990-03-21"}
+    identifier = shown["identifiers"][0]["id"]
+    one.tokens.append(token(client.put("contacts", f"/v1/contacts/{one.id}/identifiers/{identifier}/verification", {})))
+    assert one.view()["profile"]["birthday"] == "1990-03-21", "of a birthday the better witness counts"
+    part(kept, one, other)
+    assert one.view()["profile"]["other_values"] == other.view()["profile"]["other_values"] == []
+
+
 def test_t02_the_timeline_of_a_merged_customer_is_both_timelines_in_order(client: Client, programme: str) -> None:
     one, other = Person(client, name="سارا"), Person(client, name="س. احمدی")
     for day, person in enumerate((one, other, one, other), start=1):

@@ -47,9 +47,9 @@ def seen(records: Sequence[Record], *members: uuid.UUID, now: datetime | None = 
 
 
 def without_members(shown: Any) -> Any:
-    """The view without the names of the ids it was told of."""
+    """The view without the names of the ids it was told of, and what is shown because they are several."""
     if isinstance(shown, dict):
-        return {name: without_members(value) for name, value in shown.items() if name not in ("member_id", "customer_id")}
+        return {name: without_members(value) for name, value in shown.items() if name not in ("member_id", "customer_id", "other_values")}
     return [without_members(item) for item in shown] if isinstance(shown, list) else shown
 
 

@@ -38,19 +38,19 @@ def test_a_late_fact_does_not_overwrite_a_newer_one() -> None:
     teller.tell(ContactRegistered(kind="person", name="s1.first", contact_type="internal", roles=()), ANN, at=START)
     teller.tell(named("s1.newest"), ANN, at=START + timedelta(days=9))
     teller.tell(named("s1.late"), ANN, at=START + timedelta(days=4))
-    assert fold(*entries(teller.told))["profile"]["name"][2] == "s1.newest"
+    assert fold(*entries(teller.told))["profile"]["name"][str(ANN)][2] == "s1.newest"
 
 
 def test_of_two_facts_of_one_moment_the_one_told_later_counts() -> None:
     teller = Teller()
     for name in ("s1.one", "s1.two"):
         teller.tell(named(name), ANN, at=START)
-    assert fold(*reversed(entries(teller.told)))["profile"]["name"][2] == "s1.two"
+    assert fold(*reversed(entries(teller.told)))["profile"]["name"][str(ANN)][2] == "s1.two"
 
 
 def test_what_was_cleared_is_not_what_was_never_told() -> None:
     document = fold(told(ContactDetailsChanged(language=None), ANN))
-    assert document["profile"]["language"][2] is None
+    assert document["profile"]["language"][str(ANN)][2] is None
     assert "time_zone" not in document["profile"]
 
 

@@ -1,11 +1,13 @@
 """What would two customers be as one? Field by field the value that would hold and those that would lose, and what each consent would come to.
 
-As the unified view puts members together: of each field what was told last, by when it happened; of consents the most restrictive.
+As the unified view puts members together: of each field what was told last, by when it happened, but of a birthday what a member with a verified
+identifier told; of consents the most restrictive.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import product
 from typing import Any
 from uuid import UUID
@@ -16,6 +18,7 @@ from crm_contacts.permission import Decision, Key, decide
 
 UNTOLD: Mapping[str, Any] = {"type": "external_potential", "roles": ()}  # as a registration has it by default: nobody told it
 FIELDS = ("kind", *DETAILS, "type", "roles", "owner_id", "stage")
+WITNESSED = ("birthday",)  # never changes, so the better witness counts, not the later one
 NOBODY = UUID(int=0)
 
 
@@ -57,11 +60,15 @@ class Disagreement:
 
 def fields(members: Mapping[UUID, Contact]) -> list[Field]:
     """Every field that somebody told, of all members; of two told at one moment the one of the first member."""
-    found = []
+    found, verified = [], {member for member, contact in members.items() if any(each.verified for each in contact.identifiers)}
+
+    def weight(each: Held, name: str) -> tuple[bool, datetime]:
+        return name in WITNESSED and each.member in verified and each.value is not None, each.told_at
+
     for name in FIELDS:
         held = [Held(member, getattr(contact, name), at) for member, contact in members.items() if (at := _told_at(contact, name)) is not None]
         if held:
-            found.append(Field(name, tuple(sorted(held, key=lambda each: each.told_at, reverse=True))))
+            found.append(Field(name, tuple(sorted(held, key=partial(weight, name=name), reverse=True))))
     return found
 
 

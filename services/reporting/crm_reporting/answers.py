@@ -33,8 +33,17 @@ class SourcePart(Shape):
     reference: str | None = None
 
 
+class OtherValuePart(Shape):
+    """What was told of one merged id in a field, and is not what the profile shows."""
+
+    field: str
+    value: Any
+    member_id: UUID
+    since: Instant
+
+
 class ProfilePart(Shape):
-    """Who the customer is: field by field what was told last, by the time it happened."""
+    """Who the customer is: field by field what was told last, by the time it happened; see docs/identity.md for the fields that go otherwise."""
 
     kind: str | None
     name: str | None
@@ -49,6 +58,7 @@ class ProfilePart(Shape):
     source: SourcePart | None
     owner_id: str | None
     lifecycle_stage: str | None
+    other_values: list[OtherValuePart] = []
     registered_at: Instant | None
     tenure_days: int | None
 

@@ -22,6 +22,7 @@ _PARTS = (
     "sections_service.py",
     "shapes.py",
     "summary.py",
+    "surviving.py",
     "migrations/build.sql",
 )
 

@@ -10,7 +10,7 @@ SHAPE = fields(
     events=total,
     first=least,
     registered=earliest,
-    profile=each(latest),
+    profile=each(each(latest)),  # field → customer id: of merged ids each keeps what was told of it
     identifiers=each(fields(told=latest, verified=latest, removed=latest)),
     consents=each(each(fields(grant=latest, denial=latest, expiry=latest))),  # consent key → customer id
     preferences=each(latest),
@@ -37,11 +37,13 @@ def _said(entry: Entry) -> Document:
     match entry.type:
         case "contact.registered":
             profile = _profile(entry)  # what a registration has where nobody told anything overwrites nothing that a merged id was told
-            return {"registered": at, "profile": {name: register for name, register in profile.items() if register[2] != UNTOLD.get(name)}}
+            return {"registered": at, "profile": {name: told for name, told in profile.items() if told[entry.customer_id][2] != UNTOLD.get(name)}}
         case "contact.details_changed" | "contact.type_set":
             return {"profile": _profile(entry)}
         case "owner.assigned":
-            return {"profile": {"owner_id": [*at, told["agent_id"]]}}
+            return {"profile": {"owner_id": {entry.customer_id: [*at, told["agent_id"]]}}}
+        case "contact.lifecycle_changed":
+            return {"profile": {"lifecycle_stage": {entry.customer_id: [*at, told["stage"]]}}}
         case "contact.identifier_added":
             value = [entry.customer_id, told["kind"], told.get("system"), told["value"], told["normalised"]]
             return {"identifiers": {told["identifier_id"]: {"told": [*at, *value]}}}
@@ -84,9 +86,9 @@ def _said(entry: Entry) -> Document:
             return {}
 
 
-def _profile(entry: Entry) -> dict[str, list[Any]]:
+def _profile(entry: Entry) -> dict[str, dict[str, list[Any]]]:
     told = entry.payload
-    return {field: [entry.occurred_at, entry.position, told[field]] for field in PROFILE if field in told}
+    return {field: {entry.customer_id: [entry.occurred_at, entry.position, told[field]]} for field in PROFILE if field in told}
 
 
 def _consent(entry: Entry, slot: str, register: list[Any]) -> Document:

@@ -8,6 +8,7 @@ from crm_events.event import utc_text
 
 from crm_reporting.documents_contacts import PROFILE, UNTOLD, edge
 from crm_reporting.shapes import Document
+from crm_reporting.surviving import surviving
 
 
 def _told(registers: Mapping[str, list[Any]], name: str) -> Any:
@@ -20,17 +21,23 @@ def days_since(moment: str, now: datetime) -> int:
 
 
 def profile(contacts: Document, customer_since: str | None, now: datetime | None) -> dict[str, Any] | None:
-    """None where contacts never heard of the customer. `tenure_days` (KPI 15) counts from the first purchase, else enrolment."""
+    """None where contacts never heard of the customer. `tenure_days` (KPI 15) counts from the first purchase, else enrolment.
+
+    `other_values`: what was told of the merged ids and is not shown, see `surviving`.
+    """
     registers = contacts.get("profile", {})
     identifiers = [shown for identity, told in sorted(contacts.get("identifiers", {}).items()) if (shown := _identifier(identity, told))]
     if not registers and not identifiers:
         return None
-    shown = {name: _told(registers, name) for name in PROFILE} | {
-        "type": _told(registers, "type") or UNTOLD["type"],
-        "roles": _told(registers, "roles") or UNTOLD["roles"],
+    verified = {one["member_id"] for one in identifiers if one["verified"]}
+    chosen, others = surviving(registers, verified)
+    shown = {name: chosen.get(name) for name in PROFILE} | {
+        "type": chosen.get("type") or UNTOLD["type"],
+        "roles": chosen.get("roles") or UNTOLD["roles"],
         "identifiers": sorted(identifiers, key=lambda one: (one["added_at"], one["id"])),
-        "owner_id": _told(registers, "owner_id"),
-        "lifecycle_stage": None,
+        "owner_id": chosen.get("owner_id"),
+        "lifecycle_stage": chosen.get("lifecycle_stage"),
+        "other_values": others,
         "registered_at": contacts["registered"][0] if "registered" in contacts else None,
     }
     return shown if now is None else shown | {"tenure_days": days_since(customer_since, now) if customer_since else None}

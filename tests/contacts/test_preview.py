@@ -44,7 +44,8 @@ async def test_each_field_shows_what_holds_and_what_loses_and_nothing_is_written
     assert (fields["roles"]["value"], fields["roles"]["losing"]) == (["buyer"], []), "what a registration has by default was told by nobody"
     assert (fields["birthday"]["value"], fields["birthday"]["losing"][0]["value"]) == ("1990-03-21", "1991-03-21"), "the better witness, not the later one"
     assert "language" not in fields
-    assert (shown["canonical_id"], shown["member_ids"], shown["refused"], shown["disagreements"]) == (one, [one, other], None, [])
+    assert (shown["canonical_id"], shown["member_ids"], shown["refused"]) == (one, [one, other], None)
+    assert [each["vetoes"] for each in shown["disagreements"]] == [["birthday"]]
     counts = {each["name"]: (each["survivor"], each["absorbed"], each["merged"]) for each in shown["counts"]}
     assert counts == {"contact": (1, 1, 2), "identifier": (1, 2, 3), "interaction": (0, 1, 1)}
     hidden = await preview(api.by("contacts:merge"), one, other)

@@ -148,6 +148,18 @@ async def test_who_asked_to_be_forgotten_is_matched_with_nobody(api: Api, store:
     assert await api.found(identifier=account) == [second]
 
 
+async def test_whose_data_is_not_to_be_used_is_matched_with_nobody_until_it_may_be(api: Api, store: EventStore) -> None:
+    account = handle()
+    first = await person(api, account)
+    ok(await api.post("/v1/privacy/restrictions", {"customer_id": first, "restricted": True}), 201)
+    second = await person(api, account)
+    await looked(store)
+    assert (await api.contact(second))["canonical_id"] == second and not await queue(api, second)
+    ok(await api.post("/v1/privacy/restrictions", {"customer_id": first, "restricted": False}))
+    await looked(store)
+    assert (await api.contact(second))["canonical_id"] == first
+
+
 async def test_matchers_at_once_join_once(api: Api, store: EventStore) -> None:
     account = handle()
     people = [await person(api, account) for _ in range(4)]

@@ -35,7 +35,7 @@ cross join lateral (select c.holder, c.scope = 'blocked:' || asked.scope || ':' 
 async def around(store: EventStore, contact_id: UUID) -> tuple[list[Person], dict[Value, int]]:
     """The contact, who shares a value with it, who shares a verified one with those, and so on; and all that are one customer with any of them.
 
-    With how many contacts have each value, counted up to one more than a hub. Nobody, where the contact is not there or asked to be forgotten.
+    With how many contacts have each value, counted up to one more than a hub. Nobody, where the contact is not there, asked to be forgotten or is restricted.
     """
     people: dict[UUID, Person] = {}
     holders: Counter[Value] = Counter()
@@ -66,6 +66,8 @@ async def _people(store: EventStore, ids: Iterable[UUID]) -> list[Person]:
     loaded = [each for each in await store.read_many(CONTACTS, list(roots)) if each.state.registered_at and each.state.erasure is None]
     if any((each.state.merged is None) != (roots[each.stream_id] == each.stream_id) for each in loaded):
         raise Moved  # a merge, or its reversal, came between the two queries
+    kept = {roots[each.stream_id] for each in loaded if each.state.restriction and each.state.restriction.holds}  # what is known of them is not used
+    loaded = [each for each in loaded if roots[each.stream_id] not in kept]
     states = await opened(store, loaded)
     return [Person(part.stream_id, roots[part.stream_id], part.state.registered_at, state) for part, state in zip(loaded, states, strict=True)
             if part.state.registered_at]  # fmt: skip

@@ -38,7 +38,7 @@ TAKE = 1000  # events a look
 LEASE = 10.0  # seconds
 TRIES = 5
 ACTOR, HUB_RULE = "service:matcher", "hub"
-WATCHED = ("contact.identifier_verified", "contact.details_changed")
+WATCHED = ("contact.identifier_verified", "contact.details_changed", "privacy.restricted")  # a restriction that is lifted is made up for
 
 # Of an identifier added only the kinds that several contacts may share: the others are refused where another has them.
 _NEWS = """

@@ -7,6 +7,7 @@ import orjson
 from crm_contacts.basis import GROUNDS
 from crm_contacts.certifying import HEARD as OBEYED
 from crm_contacts.exports_api import DELIVERED
+from crm_contacts.lifecycle import BOUGHT as PURCHASE
 from crm_events.examples import example
 from crm_events.follower import HEARD
 from crm_events.obeying import ERASED
@@ -25,17 +26,18 @@ from crm_tickets.entitled import HEARD as RIGHTS
 from crm_tickets.on_breach import HEARD as BROKEN
 
 FOLLOWED = {
-    "contacts": {*OBEYED, *GROUNDS, DELIVERED},
+    "contacts": {*OBEYED, *GROUNDS, DELIVERED, PURCHASE},
     "tickets": HEARD | {*RIGHTS, BROKEN, ERASED},  # both by crm_events.follower.CustomerEdges
     "loyalty": HEARD | {*FORGETS, *TIERS, COMPLETED, *TIES, *BOUGHT},
 }
 
-_WHY = (
+_WHY: dict[str | tuple[str, str], str] = (
     dict.fromkeys(TIERS, "what a tier entitles to")
     | dict.fromkeys(RIGHTS, "whose tickets come first")
     | dict.fromkeys(OBEYED, "who has obeyed an erasure")
     | dict.fromkeys(GROUNDS, "for what reason we know the customer")
     | {DELIVERED: "whose request to see their data was answered"}
+    | {("contacts", PURCHASE): "how far the relation is"}
     | {COMPLETED: "which points we owe for it", BROKEN: "who is called in"}
     | dict.fromkeys(TIES, "who of one household, or known alike, brings nobody")
     | dict.fromkeys(BOUGHT.keys() - HEARD, "which referrals are rewarded")
@@ -50,7 +52,7 @@ def consumers(type_: str) -> list[str]:
 def _followers(type_: str) -> Iterator[str]:
     for service, types in FOLLOWED.items():
         if type_ in types:
-            yield f"{service}: {_WHY.get(type_, 'which ids are one customer, and who is to be forgotten')}"
+            yield f"{service}: {_WHY.get((service, type_)) or _WHY.get(type_, 'which ids are one customer, and who is to be forgotten')}"
 
 
 def _of_reporting(type_: str) -> Iterator[str]:

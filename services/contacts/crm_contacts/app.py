@@ -43,6 +43,7 @@ from crm_contacts.effort import EFFORTS
 from crm_contacts.eraser import Eraser
 from crm_contacts.exports_api import deliveries
 from crm_contacts.interaction import INTERACTIONS
+from crm_contacts.lifecycle import Lapser, purchases
 from crm_contacts.match import MATCHES
 from crm_contacts.matcher import Matcher
 from crm_contacts.opportunity import OPPORTUNITIES
@@ -85,6 +86,9 @@ def contacts_app(settings: ContactsSettings) -> FastAPI:
     """The service, ready to be served."""
     warm_up()
     days = settings.erase_without_basis_after_days
+    background = {"eraser": _erase, "matcher": _match, "heard": _hear}
+    background |= {} if days is None else {"basis": partial(_let_go, days)}
+    background |= {"lapser": _lapse} if settings.dormant_after_days else {}
     return writer_app(
         name="contacts",
         title="Contacts: who the customer is, how they may be reached, and what passed between us",
@@ -93,7 +97,7 @@ def contacts_app(settings: ContactsSettings) -> FastAPI:
         aggregates=AGGREGATES,
         routers=ROUTERS,
         cluster=_members,
-        extra_background={"eraser": _erase, "matcher": _match, "heard": _hear} | ({} if days is None else {"basis": partial(_let_go, days)}),
+        extra_background=background,
     )
 
 
@@ -112,16 +116,23 @@ async def _match(state: State, stop: asyncio.Event) -> None:
 
 
 async def _hear(state: State, stop: asyncio.Event) -> None:
-    """Hear from the other services that they have obeyed an erasure, and for what reason they know a customer."""
+    """Hear from the other services that they have obeyed an erasure, for what reason they know a customer, and what was bought."""
     settings: ContactsSettings = state.settings
     await Follower(
         tuple(SOURCES[source] for source in HEARS),
-        acknowledgements(state.store) | deliveries(state.store) | grounds(),
+        acknowledgements(state.store) | deliveries(state.store) | grounds() | purchases(state.store),
         group=GROUP,
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),
         registry=state.chassis.registry,
     ).run(stop)
+
+
+async def _lapse(state: State, stop: asyncio.Event) -> None:
+    """Say who has fallen silent."""
+    settings: ContactsSettings = state.settings
+    lost = timedelta(days=settings.lost_after_days) if settings.lost_after_days else None
+    await Lapser(state.store, dormant=timedelta(days=settings.dormant_after_days), lost=lost).run(stop)
 
 
 async def _let_go(days: int, state: State, stop: asyncio.Event) -> None:

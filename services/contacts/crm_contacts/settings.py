@@ -13,6 +13,11 @@ class ContactsSettings(ServiceSettings):
     erase_without_basis_after_days: int | None = Field(default=None, ge=0)
     """After so many days whoever is known by a consent alone, and it is gone, is forgotten. Not set: nobody is; `GET /v1/privacy/without-basis` names them."""
 
+    dormant_after_days: int = Field(default=180, ge=0)
+    """After so many days without a purchase a customer is dormant; 0: never by itself."""
+    lost_after_days: int = Field(default=365, ge=0)
+    """After so many days without a purchase who is dormant is lost; 0: never by itself."""
+
     @property
     def owed(self) -> tuple[str, ...]:
         """The names in `erasure_subscribers`."""

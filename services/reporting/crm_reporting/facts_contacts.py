@@ -52,6 +52,9 @@ def said(entry: Entry) -> Iterator[tuple[str, Mapping[str, Any]]]:
         case "contact.registered":
             origin = (told.get("source") or {}).get("system")
             yield "stage_entry", {"funnel": "lifecycle", "subject_id": entry.customer_id, "stage": "registered", "origin": origin}
+        case "contact.lifecycle_changed":
+            before = {name: told.get(name) for name in ("previous_stage", "previous_since")}
+            yield "stage_entry", {"funnel": "lifecycle", "subject_id": entry.customer_id, "stage": told["stage"], "reason": told["cause"], **before}
         case "contact.merged":
             yield "merge", {**told, "state": "merged"}
         case "contact.unmerged":

@@ -88,7 +88,7 @@ def contacts_app(settings: ContactsSettings) -> FastAPI:
     days = settings.erase_without_basis_after_days
     background = {"eraser": _erase, "matcher": _match, "heard": _hear}
     background |= {} if days is None else {"basis": partial(_let_go, days)}
-    background |= {"lapser": _lapse} if settings.dormant_after_days else {}
+    background |= {"lapser": _lapse} if settings.lifecycle_by_purchases and settings.dormant_after_days else {}
     return writer_app(
         name="contacts",
         title="Contacts: who the customer is, how they may be reached, and what passed between us",
@@ -118,9 +118,10 @@ async def _match(state: State, stop: asyncio.Event) -> None:
 async def _hear(state: State, stop: asyncio.Event) -> None:
     """Hear from the other services that they have obeyed an erasure, for what reason they know a customer, and what was bought."""
     settings: ContactsSettings = state.settings
+    handlers = acknowledgements(state.store) | deliveries(state.store) | grounds()
     await Follower(
         tuple(SOURCES[source] for source in HEARS),
-        acknowledgements(state.store) | deliveries(state.store) | grounds() | purchases(state.store),
+        handlers | (purchases(state.store) if settings.lifecycle_by_purchases else {}),
         group=GROUP,
         bootstrap_servers=settings.kafka_bootstrap_servers,
         connect=lambda: asyncpg.connect(settings.database_url),

@@ -13,8 +13,10 @@ class ContactsSettings(ServiceSettings):
     erase_without_basis_after_days: int | None = Field(default=None, ge=0)
     """After so many days whoever is known by a consent alone, and it is gone, is forgotten. Not set: nobody is; `GET /v1/privacy/without-basis` names them."""
 
+    lifecycle_by_purchases: bool = False
+    """Whether the stage of a customer follows what they buy, and their silence. Off: stages are told by hand, or by whoever else knows them."""
     dormant_after_days: int = Field(default=180, ge=0)
-    """After so many days without a purchase a customer is dormant; 0: never by itself."""
+    """With it, after so many days without a purchase a customer is dormant; 0: never by itself."""
     lost_after_days: int = Field(default=365, ge=0)
     """After so many days without a purchase who is dormant is lost; 0: never by itself."""
 
